@@ -1,0 +1,47 @@
+#include "crossphase/instruction_set.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "isa/panel_product.hpp"
+
+namespace crossphase::cpu {
+
+const std::vector<InstructionSet>& available_instruction_sets() {
+    static const std::vector<InstructionSet> sets = [] {
+        std::vector<InstructionSet> found;
+#ifdef CROSSPHASE_X86
+        if (__builtin_cpu_supports("avx512f")) {
+            found.push_back({"avx512", isa::panel_product_avx512});
+        }
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+            found.push_back({"avx2", isa::panel_product_avx2});
+        }
+#endif
+        found.push_back({"baseline", isa::panel_product_baseline});
+        return found;
+    }();
+    return sets;
+}
+
+const InstructionSet& instruction_set() {
+    static const InstructionSet& chosen = []() -> const InstructionSet& {
+        const auto& sets = available_instruction_sets();
+        const char* wanted = std::getenv("CROSSPHASE_ISA");
+        if (wanted == nullptr || *wanted == '\0') {
+            return sets.front();
+        }
+        std::string names;
+        for (const auto& set : sets) {
+            if (set.name == wanted) {
+                return set;
+            }
+            names += (names.empty() ? "" : ", ") + set.name;
+        }
+        throw std::invalid_argument("CROSSPHASE_ISA is '" + std::string(wanted) + "'; this processor can run " + names +
+                                    ".");
+    }();
+    return chosen;
+}
+
+}  // namespace crossphase::cpu

@@ -1,0 +1,134 @@
+#include "crossphase/whitening.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "crossphase/lapack.hpp"
+#include "crossphase/scalar_math.hpp"
+#include "crossphase/thread_pool.hpp"
+
+namespace crossphase::cpu {
+namespace {
+
+using Buffer = std::vector<double>;
+
+void require_success(LapackInt info, const char* routine) {
+    if (info != 0) {
+        throw std::runtime_error(std::string("LAPACK's ") + routine + " failed (info " + std::to_string(info) + ")");
+    }
+}
+
+// Eigenvectors replace `a` (p x p, symmetric): row i of the buffer is the vector of values[i], ascending.
+Buffer eigen_decompose(Buffer& a, std::ptrdiff_t p) {
+    const LapackInt n = p;
+    // Sizes that dsyevd documents as sufficient for jobz = 'V'.
+    const LapackInt lwork = 1 + 6 * n + 2 * n * n;
+    const LapackInt liwork = 3 + 5 * n;
+    Buffer values(static_cast<std::size_t>(p));
+    Buffer work(static_cast<std::size_t>(lwork));
+    std::vector<LapackInt> iwork(static_cast<std::size_t>(liwork));
+    LapackInt info = 0;
+    lapack().dsyevd("V", "L", &n, a.data(), &n, values.data(), work.data(), &lwork, iwork.data(), &liwork, &info);
+    require_success(info, "dsyevd");
+    return values;
+}
+
+void make_largest_entry_positive(double* vector, std::ptrdiff_t p) {
+    const double* largest =
+        std::max_element(vector, vector + p, [](double a, double b) { return std::abs(a) < std::abs(b); });
+    if (*largest < 0.0) {
+        std::transform(vector, vector + p, vector, [](double value) { return -value; });
+    }
+}
+
+std::ptrdiff_t whiten_by_eigenvalues(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,
+                                     MatrixView<double> whitener) {
+    const Buffer values = eigen_decompose(matrix, p);
+    const double cutoff = options.rcond * std::max(values.back() + options.ridge, 0.0);
+    std::ptrdiff_t n_kept = 0;
+    for (std::ptrdiff_t i = 0; i < p; ++i) {
+        for (std::ptrdiff_t j = 0; j < p; ++j) {
+            whitener(i, j) = 0.0;
+        }
+    }
+    for (std::ptrdiff_t k = p - 1; k >= 0; --k) {  // descending eigenvalues
+        const double weight = whitening_weight(values[static_cast<std::size_t>(k)], options.ridge, cutoff);
+        if (weight == 0.0) {
+            continue;
+        }
+        double* vector = matrix.data() + k * p;
+        if (options.kind == WhiteningKind::pca) {
+            make_largest_entry_positive(vector, p);
+            for (std::ptrdiff_t j = 0; j < p; ++j) {
+                whitener(n_kept, j) = weight * vector[j];
+            }
+        } else {
+            for (std::ptrdiff_t i = 0; i < p; ++i) {
+                const double scaled = weight * vector[i];
+                for (std::ptrdiff_t j = 0; j <= i; ++j) {
+                    whitener(i, j) += scaled * vector[j];
+                }
+            }
+        }
+        ++n_kept;
+    }
+    if (options.kind == WhiteningKind::zca) {
+        for (std::ptrdiff_t i = 0; i < p; ++i) {
+            for (std::ptrdiff_t j = i + 1; j < p; ++j) {
+                whitener(i, j) = whitener(j, i);
+            }
+        }
+    }
+    return n_kept;
+}
+
+std::ptrdiff_t whiten_by_cholesky(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,
+                                  MatrixView<double> whitener) {
+    const LapackInt n = p;
+    for (std::ptrdiff_t i = 0; i < p; ++i) {
+        matrix[static_cast<std::size_t>(i * p + i)] += options.ridge;
+    }
+    LapackInt info = 0;
+    // LAPACK counts by columns: the upper factor it sees is our lower one, row by row.
+    lapack().dpotrf("U", &n, matrix.data(), &n, &info);
+    if (info == 0) {
+        lapack().dtrtri("U", "N", &n, matrix.data(), &n, &info);
+    }
+    const bool is_definite = info == 0;
+    for (std::ptrdiff_t i = 0; i < p; ++i) {
+        for (std::ptrdiff_t j = 0; j < p; ++j) {
+            whitener(i, j) = is_definite && j <= i ? matrix[static_cast<std::size_t>(i * p + j)] : 0.0;
+        }
+    }
+    return is_definite ? p : 0;
+}
+
+}  // namespace
+
+void whitening_matrix(std::span<const MatrixView<const double>> covs, const WhiteningOptions& options,
+                      std::span<const MatrixView<double>> whiteners, std::span<std::ptrdiff_t> n_kept, int n_threads) {
+    if (whiteners.size() != covs.size() || n_kept.size() != covs.size()) {
+        throw std::invalid_argument("one whitener and one count are needed for each covariance");
+    }
+    parallel_for(static_cast<std::ptrdiff_t>(covs.size()), n_threads, [&](std::ptrdiff_t index) {
+        const auto b = static_cast<std::size_t>(index);
+        const MatrixView<const double>& cov = covs[b];
+        const std::ptrdiff_t p = cov.n_rows;
+        if (p < 1 || cov.n_columns != p || whiteners[b].n_rows != p || whiteners[b].n_columns != p) {
+            throw std::invalid_argument("covariances and whiteners must be square and of one size");
+        }
+        Buffer matrix(static_cast<std::size_t>(p * p));
+        for (std::ptrdiff_t i = 0; i < p; ++i) {
+            for (std::ptrdiff_t j = 0; j < p; ++j) {
+                matrix[static_cast<std::size_t>(i * p + j)] = cov(i, j);
+            }
+        }
+        n_kept[b] = options.kind == WhiteningKind::cholesky ? whiten_by_cholesky(matrix, p, options, whiteners[b])
+                                                            : whiten_by_eigenvalues(matrix, p, options, whiteners[b]);
+    });
+}
+
+}  // namespace crossphase::cpu

@@ -1,0 +1,30 @@
+// LAPACK without linking one: the routines come as addresses from SciPy's cython_lapack at run time.
+#pragma once
+
+#include <cstdint>
+
+namespace crossphase::cpu {
+
+// Builds of SciPy differ in the width of LAPACK's integers (32 or 64 bits). Every integer here is a 64-bit one that was
+// set before the call and is passed by address: on a little-endian machine its low half is the 32-bit integer, so one
+// call serves both. Integers that come back are compared with 0 only, or read through the width below.
+using LapackInt = std::int64_t;
+
+struct Lapack {
+    // Eigen-decomposition of a symmetric matrix (divide and conquer), Cholesky factor, inverse of a triangular matrix.
+    using Syevd = void (*)(const char* jobz, const char* uplo, const LapackInt* n, double* a, const LapackInt* lda,
+                           double* w, double* work, const LapackInt* lwork, LapackInt* iwork, const LapackInt* liwork,
+                           LapackInt* info);
+    using Potrf = void (*)(const char* uplo, const LapackInt* n, double* a, const LapackInt* lda, LapackInt* info);
+    using Trtri = void (*)(const char* uplo, const char* diag, const LapackInt* n, double* a, const LapackInt* lda,
+                           LapackInt* info);
+    Syevd dsyevd = nullptr;
+    Potrf dpotrf = nullptr;
+    Trtri dtrtri = nullptr;
+};
+
+// Set once before the first kernel that needs LAPACK; the kernels throw std::logic_error without it.
+void set_lapack(const Lapack& routines);
+const Lapack& lapack();
+
+}  // namespace crossphase::cpu

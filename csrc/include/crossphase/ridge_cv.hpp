@@ -1,0 +1,37 @@
+// Cross-validated ridge R^2 of every component against every label, for many label permutations.
+//
+// A component is d score columns (d = 1 or 2 in the published procedure); every component is a regression of its own. In
+// fold f the fit sees the other folds, centred on their means:
+//
+//   w = (X_c^T X_c + alpha I)^-1 X_c^T y_c        R^2 = max(0, 1 - sum_f SSE_f / sum_f SST_f)
+//
+// with SST_f about the mean of the test fold. All of it follows from the sums of x, x x^T, y, y^2 and x y in each fold:
+// training sums are totals less the fold. Only x y depends on the permutation, and it is a matrix product:
+// 2 n (n_components d) n_labels flop a permutation, against n_components * n_folds passes over the rows in a loop.
+// Source: Kamai et al. (2026), published code, _r2_ridge_1d and _r2_ridge_2d.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "crossphase/matrix_view.hpp"
+
+namespace crossphase::cpu {
+
+inline constexpr std::ptrdiff_t kMaxScoresPerComponent = 8;
+
+struct RidgeCvInput {
+    MatrixView<const double> scores;                // n x (n_components d): component c is columns c d ... c d + d - 1
+    std::ptrdiff_t scores_per_component = 1;        // d
+    MatrixView<const double> labels;                // n x n_labels
+    std::span<const std::ptrdiff_t> folds;          // n, values 0 ... n_folds - 1, none empty
+    std::ptrdiff_t n_folds = 0;
+    MatrixView<const std::ptrdiff_t> permutations;  // n_permutations x n: row i of the scores meets label row (k, i)
+    double alpha = 1.0;                             // in squared units of the scores
+};
+
+// r2: n_permutations * n_components x n_labels; row k * n_components + c is component c under permutation k.
+// Every column is centred on its overall mean first: R^2 does not notice, and sums about 0 keep their digits.
+void component_r2(const RidgeCvInput& input, MatrixView<double> r2, int n_threads);
+
+}  // namespace crossphase::cpu

@@ -1,0 +1,125 @@
+"""What a diagnosis holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from crossphase.components import ComponentAnalysis, Recovery
+from crossphase.composite import CompositeParameters
+from crossphase.diagnosis import serialize, text
+from crossphase.diagnosis.recommend import Recommendation
+from crossphase.regimes import Regime
+from crossphase.signals import SignalRule
+from crossphase.spectra import NullCorrelations
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class RatioEstimate:
+    """A separation ratio: above 1, every signal direction stands above every nuisance direction."""
+
+    value: float  # >= 0; inf where no component is nuisance
+    low: float | None = None  # 95 % interval, where the method gives one; the published procedure does not
+    high: float | None = None
+    probability_above_one: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisWarning:
+    """Something about the input or the result that the reader should know."""
+
+    code: str  # stable, for programs
+    message: str  # a sentence, for people
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosisSettings:
+    """Everything besides the data that the numbers depend on."""
+
+    method: str
+    signal_rule: SignalRule
+    n_components: int
+    n_folds: int
+    n_permutations: int
+    alpha: float
+    ridge: float
+    standardize: bool
+    reduce_x: int | None  # principal components kept of X; None: all features
+    reduce_y: int | None
+    fold_seed: int
+    permutation_seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosis:
+    """Verdict on a pair of views, with its evidence.
+
+    ``print`` shows a table; `to_dict`, `to_json` and `plot` give the same numbers to programs and eyes.
+    """
+
+    regime: Regime  # for alignment and the direction X -> Y
+    regime_reverse: Regime  # for alignment and the direction Y -> X
+    recommendation: Recommendation
+    delta_ca: RatioEstimate  # alignment
+    delta_cp: RatioEstimate  # predicting Y from X
+    delta_cp_reverse: RatioEstimate  # predicting X from Y
+    recovery_ca: Recovery
+    recovery_cp: Recovery
+    recovery_cp_reverse: Recovery
+    composite: CompositeParameters
+    components: ComponentAnalysis
+    null_correlations: NullCorrelations
+    warnings: tuple[DiagnosisWarning, ...]
+    settings: DiagnosisSettings
+    n_samples: int
+    n_features_x: int
+    n_features_y: int
+    dtype_x: str
+    dtype_y: str
+    constant_columns_x: tuple[int, ...]  # left out
+    constant_columns_y: tuple[int, ...]
+    label_columns: tuple[str, ...]
+    n_classes: int  # one-hot columns among them
+    backend: str
+    version: str  # of crossphase
+
+    @property
+    def n_recovered_ca(self) -> int:
+        """Signal components of the coherence above its nuisance."""
+        return self.recovery_ca.n_recovered
+
+    @property
+    def n_recovered_cp(self) -> int:
+        """Signal components of the prediction operator X -> Y above its nuisance."""
+        return self.recovery_cp.n_recovered
+
+    @property
+    def n_recovered_cp_reverse(self) -> int:
+        """Signal components of the prediction operator Y -> X above its nuisance."""
+        return self.recovery_cp_reverse.n_recovered
+
+    def __str__(self) -> str:
+        return text.describe(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain Python objects: what `to_json` writes. Infinity becomes ``"Infinity"``, NaN ``None``."""
+        return serialize.to_dict(self)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """JSON by the schema that ships as ``crossphase/diagnosis/schema.json``; its version is in the document."""
+        return serialize.to_json(self, indent=indent)
+
+    def plot(self) -> Figure:
+        """Phase plane with the pair's point in it, and the three spectra with signal and nuisance marked.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Save it with ``.savefig(path)``. Needs matplotlib: ``pip install "crossphase[report]"``.
+        """
+        from crossphase.diagnosis import plot
+
+        return plot.draw(self)

@@ -1,0 +1,305 @@
+"""``diagnose``: from two sample matrices and labels to a verdict."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+
+from crossphase import _core
+from crossphase._threads import resolve_n_threads
+from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
+from crossphase.composite import derive_composite
+from crossphase.diagnosis.recommend import recommend
+from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, DiagnosisWarning, RatioEstimate
+from crossphase.errors import InputTypeError, InputValueError, InputWarning
+from crossphase.labels import LabelMatrix, encode_labels
+from crossphase.moments import CrossMoments
+from crossphase.pair import PreparedPair, PreparedView, prepare_pair
+from crossphase.readers import read_labels, read_samples
+from crossphase.regimes import classify
+from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
+from crossphase.signals import SignalRule
+from crossphase.spectra import null_correlations
+
+_LOG = logging.getLogger(__name__)
+_MIN_SAMPLES = 10
+_METHODS = ("components",)
+
+
+def diagnose(
+    X: Any,
+    Y: Any,
+    labels: Any,
+    *,
+    method: str = "components",
+    signal_rule: str = "elbow",
+    n_components: int = 50,
+    n_folds: int = 5,
+    n_permutations: int = 30,
+    alpha: float = 1.0,
+    ridge: float = 1e-6,
+    standardize: bool = False,
+    reduce: int | tuple[int | None, int | None] | None = None,
+    n_threads: int | None = None,
+    backend: str | None = None,
+) -> Diagnosis:
+    """Should two paired embedding sets be aligned, one be predicted from the other, or neither?
+
+    Parameters
+    ----------
+    X, Y : array of shape (n_samples, n_features_x) and (n_samples, n_features_y), or path of a ``.npy`` file
+        Row i of one belongs to row i of the other. float16, bfloat16, float32 or float64, any strides, memory maps
+        included; never modified. Centred internally.
+    labels : array, list, mapping, pandas or polars frame, or path of a ``.npy`` or ``.csv`` file
+        What the representation should keep. Strings, booleans and integers are classes, floats are measurements; several
+        columns are allowed (`crossphase.encode_labels`).
+    method : {"components"}
+        The published procedure (Algorithm 1 of the reference): components of the coherence and of the prediction operators
+        are called signal or nuisance by how well they predict the labels.
+    signal_rule : {"elbow", "elbow_log", "permutation"}
+        Which of its three classifiers decides. All three are in the result.
+    n_components : int, default 50
+        Components examined in each decomposition.
+    n_folds, n_permutations : int, default 5 and 30
+        Of the cross-validated label regressions, and of the permutation classifier.
+    alpha : float, default 1.0
+        Ridge of the label regressions, in squared units of the component scores' sums.
+    ridge : float, default 1e-6
+        Added to every eigenvalue of both covariances (divided by n), in squared feature units: rescaling the data changes
+        its meaning.
+    standardize : bool, default False
+        Divide each column by its standard deviation first. Scaling is part of the question for prediction: gains are in
+        units of the target.
+    reduce : int, or (int or None, int or None), optional
+        Keep this many principal components of each view (of X, of Y). Needed where features are many against rows.
+    n_threads : int, optional
+        Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
+    backend : {"cpu", "reference"}, optional
+
+    Returns
+    -------
+    Diagnosis
+
+    Raises
+    ------
+    InputValueError, InputTypeError
+        The sentence names the argument, what came, what is wanted, the first offending row and column, and the remedy.
+    FileNotFoundError, IsADirectoryError
+        For paths.
+
+    Warns
+    -----
+    InputWarning
+        Constant columns were dropped, or labels were read in a way worth knowing; also in ``Diagnosis.warnings``.
+
+    Notes
+    -----
+    One pass over the rows for the moments, one for the scores of each of six decompositions. Cost
+    O(n (p + q)² + (p + q)³ + n_permutations n n_components n_labels). The estimates are in-sample and carry no interval.
+
+    References
+    ----------
+    Kamai, Van Assel, Regev, Perets & Balestriero (2026), "When to Align, When to Predict: A Phase Diagram for Multimodal
+    Learning", arXiv:2606.11190.
+
+    Examples
+    --------
+    >>> import crossphase, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.normal(size=(500, 2))
+    >>> X = np.hstack([shared + 0.5 * rng.normal(size=(500, 2)), rng.normal(size=(500, 6))])
+    >>> Y = np.hstack([shared + 0.5 * rng.normal(size=(500, 2)), rng.normal(size=(500, 4))])
+    >>> crossphase.diagnose(X, Y, labels=shared).regime
+    <Regime.BOTH: 'both'>
+    """
+    if method not in _METHODS:
+        raise InputValueError(f"method must be one of {', '.join(_METHODS)}; got {method!r}.")
+    try:
+        rule = SignalRule(signal_rule)
+    except ValueError:
+        raise InputValueError(f"signal_rule must be one of {', '.join(SignalRule)}; got {signal_rule!r}.") from None
+    options = _checked_options(n_components, n_folds, n_permutations, alpha, ridge)
+    kept = _checked_reduce(reduce)
+    if not isinstance(standardize, bool | np.bool_):
+        raise InputTypeError(f"standardize must be True or False; got {standardize!r}.")
+    threads = resolve_n_threads(n_threads)
+
+    x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
+    label_matrix = encode_labels(read_labels(labels) if isinstance(labels, str | os.PathLike) else labels)
+    _require_enough_rows(x, y, label_matrix, options.n_folds)
+    for samples in (x, y):
+        require_finite(samples, threads)
+
+    _LOG.info("moments of %d pairs, %d + %d features", x.n_samples, x.n_features, y.n_features)
+    moments = CrossMoments(x.n_features, y.n_features, n_threads=threads, backend=backend)
+    moments._update_checked([x, y])
+    pair = prepare_pair(x, y, moments, standardize=bool(standardize), reduce=kept)
+    _require_more_rows_than_features(pair, kept)
+    nulls = null_correlations(x.n_samples, pair.x.n_prepared, pair.y.n_prepared)
+
+    _LOG.info("components, %d label columns, %d permutations", label_matrix.n_columns, options.n_permutations)
+    components = analyse_components(pair, label_matrix.values, options, threads, backend)
+    recovery_ca, recovery_cp, recovery_cp_reverse = (
+        recover(decomposition.spectrum, decomposition.signals[rule])
+        for decomposition in (components.cca, components.cp, components.cp_reverse)
+    )
+    found = (
+        *_input_warnings(pair, label_matrix),
+        *_statistical_warnings(pair, options, recovery_ca.smallest_signal, nulls.level_95),
+    )
+    return Diagnosis(
+        regime=classify(recovery_ca.delta, recovery_cp.delta),
+        regime_reverse=classify(recovery_ca.delta, recovery_cp_reverse.delta),
+        recommendation=recommend(recovery_ca, recovery_cp, recovery_cp_reverse, components),
+        delta_ca=RatioEstimate(recovery_ca.delta),
+        delta_cp=RatioEstimate(recovery_cp.delta),
+        delta_cp_reverse=RatioEstimate(recovery_cp_reverse.delta),
+        recovery_ca=recovery_ca,
+        recovery_cp=recovery_cp,
+        recovery_cp_reverse=recovery_cp_reverse,
+        composite=derive_composite(components, rule),
+        components=components,
+        null_correlations=nulls,
+        warnings=found,
+        settings=DiagnosisSettings(
+            method=method,
+            signal_rule=rule,
+            n_components=options.n_components,
+            n_folds=options.n_folds,
+            n_permutations=options.n_permutations,
+            alpha=options.alpha,
+            ridge=options.ridge,
+            standardize=bool(standardize),
+            reduce_x=kept[0],
+            reduce_y=kept[1],
+            fold_seed=FOLD_SEED,
+            permutation_seed=PERMUTATION_SEED,
+        ),
+        n_samples=x.n_samples,
+        n_features_x=x.n_features,
+        n_features_y=y.n_features,
+        dtype_x=x.dtype_name,
+        dtype_y=y.dtype_name,
+        constant_columns_x=pair.x.constant_columns,
+        constant_columns_y=pair.y.constant_columns,
+        label_columns=label_matrix.column_names,
+        n_classes=label_matrix.n_classes,
+        backend=moments.backend,
+        version=_core.__version__,
+    )
+
+
+def _read(values: Any, name: str) -> Any:
+    return read_samples(values, name) if isinstance(values, str | os.PathLike) else values
+
+
+def _checked_options(n_components: Any, n_folds: Any, n_permutations: Any, alpha: Any, ridge: Any) -> ComponentOptions:
+    for name, value, least in (
+        ("n_components", n_components, 1),
+        ("n_folds", n_folds, 2),
+        ("n_permutations", n_permutations, 1),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise InputTypeError(f"{name} must be an integer; got {value!r}.")
+        if value < least:
+            raise InputValueError(f"{name} must be at least {least}; got {value}.")
+    for name, number, rule in (("alpha", alpha, "> 0"), ("ridge", ridge, ">= 0")):
+        if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
+            raise InputTypeError(f"{name} must be a number {rule}; got {number!r}.")
+        if not np.isfinite(number) or number < 0 or (number == 0 and rule == "> 0"):
+            raise InputValueError(f"{name} must be a finite number {rule}; got {number}.")
+    return ComponentOptions(int(n_components), int(n_folds), int(n_permutations), float(alpha), float(ridge))
+
+
+def _checked_reduce(reduce: Any) -> tuple[int | None, int | None]:
+    sides = tuple(reduce) if isinstance(reduce, tuple | list) else (reduce, reduce)
+    if len(sides) != 2:
+        raise InputValueError(f"reduce must be an integer, a pair of integers or None; got {reduce!r}.")
+    for side in sides:
+        if side is not None and (isinstance(side, bool) or not isinstance(side, int | np.integer)):
+            raise InputTypeError(f"reduce must be an integer, a pair of integers or None; got {reduce!r}.")
+        if side is not None and side < 1:
+            raise InputValueError(f"reduce must keep at least 1 principal component of each view; got {reduce!r}.")
+    return sides
+
+
+def _require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: int) -> None:
+    require_same_rows(x, y)
+    n = x.n_samples
+    if labels.n_samples != n:
+        raise InputValueError(f"labels must have one row for each of the {n} rows of X and Y; got {labels.n_samples}.")
+    if n < _MIN_SAMPLES:
+        raise InputValueError(f"X and Y must have at least {_MIN_SAMPLES} rows; got {n}. Collect more pairs.")
+    if n < n_folds:
+        raise InputValueError(f"n_folds must not exceed the number of rows; got {n_folds} folds for {n} rows.")
+
+
+def _require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None, int | None]) -> None:
+    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
+    if p + q >= n - 1:
+        suggestion = max(1, min(100, n // 10))
+        what = "features" if reduce == (None, None) else "principal components"
+        raise InputValueError(
+            f"X and Y have {p} + {q} = {p + q} {what} for {n} rows: at least {p + q - (n - 1)} canonical correlations would be "
+            f"exactly 1 whatever the data say. Pass reduce=k with 2 k < {n - 1} to keep k principal components of each view "
+            f"(reduce={suggestion} leaves five rows a component)."
+            if p + q > n - 1
+            else f"X and Y have {p} + {q} = {p + q} {what} for {n} rows, which leaves no degree of freedom: canonical "
+            f"correlations would be 1 whatever the data say. Pass reduce=k with 2 k < {n - 1} to keep k principal components "
+            f"of each view (reduce={suggestion} leaves five rows a component)."
+        )
+
+
+def _input_warnings(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWarning]:
+    found = [
+        DiagnosisWarning("constant_columns", _dropped(view)) for view in (pair.x, pair.y) if view.constant_columns
+    ]
+    found += [DiagnosisWarning(code, message) for code, message in labels.notes]
+    for warning in found:
+        warnings.warn(warning.message, InputWarning, stacklevel=3)
+    return found
+
+
+def _dropped(view: PreparedView) -> str:
+    columns = view.constant_columns
+    shown = ", ".join(str(c) for c in columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
+    plural = "s" if len(columns) > 1 else ""
+    return f"{view.samples.name}: constant column{plural} {shown} dropped ({len(columns)} of {view.samples.n_features})."
+
+
+def _statistical_warnings(
+    pair: PreparedPair, options: ComponentOptions, smallest_signal: float, null_level: float
+) -> list[DiagnosisWarning]:
+    found = []
+    n, n_prepared = pair.x.samples.n_samples, pair.x.n_prepared + pair.y.n_prepared
+    if n < 10 * n_prepared:
+        found.append(
+            DiagnosisWarning(
+                "few_rows",
+                f"{n} rows for {n_prepared} features: below ten rows a feature, in-sample correlations are inflated and "
+                "the ratios pulled towards 1; reduce= lowers the number of features.",
+            )
+        )
+    if smallest_signal < null_level:
+        found.append(
+            DiagnosisWarning(
+                "signal_within_noise",
+                f"The weakest signal correlation, {smallest_signal:.3f}, is one that independent data of this size could "
+                f"show (up to {null_level:.3f} in 95 % of samples).",
+            )
+        )
+    for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
+        mean_variance = float(np.trace(cov)) / view.n_prepared
+        if options.ridge > 0.01 * mean_variance:
+            found.append(
+                DiagnosisWarning(
+                    "ridge_dominates",
+                    f"ridge={options.ridge:g} is not small against the mean variance of {view.samples.name} "
+                    f"({mean_variance:.3g}) and shrinks every correlation; rescale {view.samples.name} or pass a smaller ridge.",
+                )
+            )
+    return found

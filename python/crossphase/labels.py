@@ -1,0 +1,202 @@
+"""Labels as people have them, made numeric: classes one-hot, measurements as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from crossphase.errors import InputTypeError, InputValueError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMatrix:
+    """Numeric labels, one column a class or measurement."""
+
+    values: np.ndarray  # (n_samples, n_columns), float64: 0/1 for classes; measurements have mean 0, variance 1
+    column_names: tuple[str, ...]  # (n_columns,): "species=oak" for a class, the variable's name for a measurement
+    n_classes: int  # one-hot columns in all; 0 if every label is a measurement
+    notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding
+
+    @property
+    def n_samples(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def n_columns(self) -> int:
+        return int(self.values.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Encoded:
+    """The columns one variable became."""
+
+    values: np.ndarray  # (n_samples, n_columns); no columns for a constant
+    names: tuple[str, ...]
+    n_classes: int
+    notes: tuple[tuple[str, str], ...]
+
+
+def encode_labels(labels: Any) -> LabelMatrix:
+    """Numeric columns of one or several label variables.
+
+    Parameters
+    ----------
+    labels : array, list, mapping or data frame
+        Strings, booleans and integers are classes and become one-hot columns; floating-point numbers are measurements. A
+        2-D array has a variable a column (if it holds 0 and 1 only, it is an indicator matrix already). A
+        mapping, or a pandas or polars frame, has a variable a column, each by its own type.
+
+    Raises
+    ------
+    InputValueError
+        A missing value, a single class or a constant, more classes than half the rows, an empty or ragged input.
+    InputTypeError
+        Dates, complex numbers, objects that are neither strings, numbers nor booleans.
+    """
+    variables = _variables(labels)
+    lengths = {name: len(values) for name, values in variables.items()}
+    if not variables or min(lengths.values()) == 0:
+        raise InputValueError("labels are empty; at least one label variable with one value a row is needed.")
+    if len(set(lengths.values())) > 1:
+        raise InputValueError(f"labels must have one value a row in every variable; got lengths {lengths}.")
+    encoded = [_encode(name, values) for name, values in variables.items()]
+    if not any(e.names for e in encoded):
+        raise InputValueError(_no_contrast(variables))
+    return LabelMatrix(
+        values=np.hstack([e.values for e in encoded]),
+        column_names=tuple(name for e in encoded for name in e.names),
+        n_classes=sum(e.n_classes for e in encoded),
+        notes=tuple(note for e in encoded for note in e.notes),
+    )
+
+
+def _variables(labels: Any) -> dict[str, np.ndarray]:
+    if isinstance(labels, Mapping):
+        return {str(name): _as_variable(values, f"labels[{name!r}]") for name, values in labels.items()}
+    if hasattr(labels, "columns") and hasattr(labels, "__getitem__"):  # pandas, polars
+        names = list(labels.columns)
+        return {str(name): _as_variable(labels[name], f"labels[{name!r}]") for name in names}
+    array = _to_numpy(labels, "labels")
+    if array.ndim == 1:
+        return {"label": _as_variable(array, "labels")}
+    if array.ndim == 2:
+        if array.dtype.kind in "biu" and np.isin(array, (0, 1)).all():
+            array = array.astype(np.float64)  # an indicator matrix already
+        return {f"label_{j}": _as_variable(array[:, j], f"labels, column {j}") for j in range(array.shape[1])}
+    raise InputValueError(f"labels must have shape (n_samples,) or (n_samples, n_labels); got {array.shape}.")
+
+
+def _to_numpy(values: Any, name: str) -> np.ndarray:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputTypeError(f"{name} is a masked array; its mask would be ignored. Drop the masked rows first.")
+    try:
+        return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    except ValueError as error:
+        raise InputValueError(f"{name} must have one value a row; NumPy cannot make an array of it ({error}).") from error
+
+
+def _as_variable(values: Any, name: str) -> np.ndarray:
+    """One label variable as strings, integers, booleans or floats."""
+    array = _to_numpy(values, name)
+    if array.ndim != 1:
+        raise InputValueError(f"{name} must be one-dimensional; got shape {array.shape}.")
+    if array.dtype.kind in "OT":
+        array = _from_objects(array, name)
+    if array.dtype.kind in "biuUS":
+        return array
+    if array.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(array.astype(np.float64)))
+        if len(bad):
+            raise InputValueError(
+                f"{name} must be finite; got {array[bad[0]]} at row {bad[0]} ({len(bad)} such values in all). "
+                "Drop those rows from X, Y and labels."
+            )
+        return array.astype(np.float64)
+    raise InputTypeError(
+        f"{name} must be class names, integers, booleans or floating-point numbers; got {array.dtype}. "
+        "Convert dates and the like to one of these first."
+    )
+
+
+def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
+    for row, value in enumerate(array):
+        if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+            raise InputValueError(
+                f"{name} has a missing value ({value}) at row {row}; drop those rows from X, Y and labels."
+            )
+    kinds = {type(value) for value in array}
+    if kinds <= {str, np.str_}:
+        return array.astype(np.str_)
+    if all(issubclass(kind, bool | np.bool_ | int | np.integer) for kind in kinds):
+        return array.astype(np.int64)
+    if all(issubclass(kind, int | float | np.integer | np.floating) for kind in kinds):
+        return _as_variable(array.astype(np.float64), name)
+    row = next(i for i, value in enumerate(array) if not isinstance(value, str))
+    raise InputTypeError(
+        f"{name} must hold strings only, or numbers only; row {row} holds {array[row]!r} "
+        f"({type(array[row]).__name__}). Convert with str() or float() first."
+    )
+
+
+def _encode(name: str, values: np.ndarray) -> _Encoded:
+    if values.dtype.kind == "f":
+        return _encode_measurement(name, values)
+    classes, codes = np.unique(values, return_inverse=True)
+    n = len(values)
+    if len(classes) < 2:
+        return _constant(name, values)
+    if len(classes) > n / 2:
+        raise InputValueError(
+            f"{name} has {len(classes)} classes in {n} rows, so most classes have a single row: it looks like an identifier "
+            "or a measurement. Pass measurements as floats (.astype(float)), or group the classes."
+        )
+    notes: tuple[tuple[str, str], ...] = ()
+    n_single = int((np.bincount(codes) == 1).sum())
+    if n_single:
+        notes = (("single_row_classes", f"{name}: {n_single} of {len(classes)} classes have a single row."),)
+    one_hot = np.zeros((n, len(classes)))
+    one_hot[np.arange(n), codes] = 1.0
+    names = tuple(f"{name}={_text(c)}" for c in classes)
+    return _Encoded(one_hot, names, len(classes), notes)
+
+
+def _encode_measurement(name: str, values: np.ndarray) -> _Encoded:
+    largest = np.abs(values).max()
+    scaled = values / largest if largest > 0 else values  # so that squares of 1e200 or 1e-200 stay finite and nonzero
+    centred = scaled - scaled.mean()
+    spread = np.sqrt((centred**2).mean())
+    # Below this the values are one number plus rounding.
+    if not spread > 4 * np.finfo(np.float64).eps:
+        return _constant(name, values)
+    notes: tuple[tuple[str, str], ...] = ()
+    n_distinct = len(np.unique(values))
+    if 2 < n_distinct <= 100 and n_distinct < len(values) / 2 and np.equal(np.floor(values), values).all():
+        notes = (
+            (
+                "integer_valued_floats",
+                f"{name} holds {n_distinct} distinct whole numbers as floats and is taken for a measurement; "
+                "if they are classes, pass integers.",
+            ),
+        )
+    # R² does not see a label's scale or offset; a common one keeps the sums well conditioned.
+    return _Encoded((centred / spread)[:, None], (name,), 0, notes)
+
+
+def _constant(name: str, values: np.ndarray) -> _Encoded:
+    sentence = f"{name} is {_text(values[0])!r} in every row and was left out."
+    return _Encoded(np.empty((len(values), 0)), (), 0, (("constant_label", sentence),))
+
+
+def _no_contrast(variables: dict[str, np.ndarray]) -> str:
+    name, values = next(iter(variables.items()))
+    return (
+        f"labels must tell rows apart; {name} is {_text(values[0])!r} in all {len(values)} rows (one class only). "
+        "Pass labels with at least two classes, or a measurement that varies."
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

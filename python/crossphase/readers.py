@@ -1,0 +1,94 @@
+"""Files to arrays: memory-mapped, never unpickled, with a sentence for each way a file can be wrong."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crossphase.errors import InputTypeError, InputValueError
+
+_TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+
+
+def read_samples(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """Memory map of a ``.npy`` file that holds one sample matrix; `name` is the argument's name in messages."""
+    file = _existing_file(path, name)
+    if file.suffix != ".npy":
+        raise InputValueError(f"{name} must be a .npy file; got {file}. Write one with numpy.save({name!r}, array).")
+    return _map_npy(file, name)
+
+
+def read_labels(path: str | os.PathLike[str]) -> Any:
+    """Labels of a ``.npy`` file, or the columns of a ``.csv``, ``.tsv`` or ``.txt`` file whose first line names them."""
+    file = _existing_file(path, "labels")
+    if file.suffix == ".npy":
+        return np.array(_map_npy(file, "labels"))
+    if file.suffix in _TEXT_DELIMITERS:
+        return _read_table(file, _TEXT_DELIMITERS[file.suffix])
+    raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file; got {file}.")
+
+
+def _existing_file(path: str | os.PathLike[str], name: str) -> Path:
+    file = Path(path)
+    if not file.exists():
+        raise FileNotFoundError(f"{name}: no such file: {file}")
+    if file.is_dir():
+        raise IsADirectoryError(f"{name} must be a file; {file} is a directory.")
+    try:
+        is_empty = file.stat().st_size == 0
+        file.open("rb").close()
+    except OSError as error:
+        raise InputValueError(f"{name}: {file} cannot be read ({error.strerror}).") from error
+    if is_empty:
+        raise InputValueError(f"{name}: {file} is empty (0 bytes).")
+    return file
+
+
+def _map_npy(file: Path, name: str) -> np.ndarray:
+    try:
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            raise InputTypeError(
+                f"{name}: {file} holds pickled Python objects, which are never loaded: they could run any code. Save a plain "
+                "array instead, e.g. numpy.save(path, array.astype('float32')), or strings as array.astype(str)."
+            ) from error
+        raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
+    except (OSError, EOFError, OverflowError, SyntaxError, TypeError) as error:  # what numpy.load lets through
+        raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
+
+
+def _read_table(file: Path, delimiter: str) -> dict[str, np.ndarray]:
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            rows = [row for row in csv.reader(stream, delimiter=delimiter, strict=True) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputValueError(f"labels: {file} is not a UTF-8 table ({error}).") from error
+    if len(rows) < 2:
+        raise InputValueError(f"labels: {file} must have a line of column names and a line for each row; got {len(rows)}.")
+    header = rows[0]
+    if len(set(header)) < len(header):
+        raise InputValueError(f"labels: {file} names a column twice: {header}.")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise InputValueError(f"labels: line {number} of {file} has {len(row)} cells; the first line has {len(header)}.")
+    return {column: _typed([row[j] for row in rows[1:]], column, file) for j, column in enumerate(header)}
+
+
+def _typed(cells: list[str], column: str, file: Path) -> np.ndarray:
+    """Integers if every cell is one, else floats if every cell is one, else strings."""
+    for row, cell in enumerate(cells):
+        if not cell.strip():
+            raise InputValueError(
+                f"labels: column {column!r} of {file} is empty in row {row}; drop those rows from X, Y and labels."
+            )
+    for kind in (int, float):
+        try:
+            return np.array([kind(cell) for cell in cells])
+        except (ValueError, OverflowError):
+            continue
+    return np.array(cells)
