@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, module) {
     crossphase::bindings::bind_finite(cpu);
     crossphase::bindings::bind_lapack(cpu);
     crossphase::bindings::bind_moments(cpu);
+    crossphase::bindings::bind_projection(cpu);
     crossphase::bindings::bind_ridge_cv(cpu);
     crossphase::bindings::bind_whitening(cpu);
 

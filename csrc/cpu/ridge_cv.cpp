@@ -54,7 +54,7 @@ void invert_in_place(double* a, Index d) {
     }
 }
 
-// What permutations leave alone: rows by fold, the packed scores, and of every fold its sums of x and x x^T, the means of
+// What permutations leave alone: rows by fold, the packed scores, the labels, and of every fold its sums of x and x x^T, the means of
 // its training rows, the inverse of their ridged Gram matrix, and the Gram matrix of its test rows about those means.
 class Folds {
   public:
@@ -64,11 +64,11 @@ class Folds {
           n_components(n_columns / d),
           n_folds(input.n_folds),
           n_rows(input.scores.n_rows),
-          label_means(column_means(input.labels)),
           first_row(at(n_folds + 1), 0),
           row(at(n_rows)) {
         sort_rows(input.folds);
         pack_scores(input.scores);
+        centre_labels(input.labels);
         sum_scores();
         fit_grams(input.alpha);
     }
@@ -81,10 +81,10 @@ class Folds {
     const double* test_gram(Index fold, Index c) const { return test_grams.data() + (fold * n_components + c) * d * d; }
 
     const Index d, n_columns, n_components, n_folds, n_rows;
-    const Buffer label_means;
     std::vector<Index> first_row;  // n_folds + 1: where each fold begins in `row`
     std::vector<Index> row;        // row numbers, fold after fold
-    std::vector<PackedPanels> scores;
+    std::vector<PackedPanels> scores;  // by fold, centred
+    Buffer labels;                     // n_rows x n_labels, centred
 
   private:
     void sort_rows(std::span<const Index> folds) {
@@ -114,6 +114,16 @@ class Folds {
                 for (Index j = 0; j < n_columns; ++j) {
                     panels(i, j) = from(row[at(first_row[at(fold)] + i)], j) - means[at(j)];
                 }
+            }
+        }
+    }
+
+    void centre_labels(MatrixView<const double> from) {
+        const Buffer means = column_means(from);
+        labels.reserve(at(from.n_rows * from.n_columns));
+        for (Index i = 0; i < from.n_rows; ++i) {
+            for (Index j = 0; j < from.n_columns; ++j) {
+                labels.push_back(from(i, j) - means[at(j)]);
             }
         }
     }
@@ -175,110 +185,142 @@ class Folds {
     Buffer sums, grams, train_means, inverses, test_grams;
 };
 
-// Sums of a group of permuted label columns in every fold: y, y^2, and x y for every score column.
+// Sums over each fold of a group of permuted label columns, padded with zeros to whole panels: y, y^2, the training mean
+// of y, and x y for every score column.
 struct LabelSums {
-    LabelSums(const Folds& folds, Index n_columns)
-        : sum(at(folds.n_folds * n_columns)), squares(at(folds.n_folds * n_columns)) {
-        for (Index fold = 0; fold < folds.n_folds; ++fold) {
-            cross.emplace_back(folds.n_columns, n_columns);
-        }
-    }
-    Buffer sum, squares;
-    std::vector<PackedPanels> cross;  // by fold: (score columns) x (label columns)
+    LabelSums(const Folds& folds, Index n_used)
+        : n_columns((n_used + kPanelWidth - 1) / kPanelWidth * kPanelWidth),
+          sum(at(folds.n_folds * n_columns)),
+          squares(sum.size()),
+          train_mean(sum.size()),
+          cross(at(folds.n_folds * folds.n_columns * n_columns)),
+          total_cross(at(folds.n_columns * n_columns)) {}
+
+    const double* of_fold(const Buffer& values, Index fold) const { return values.data() + fold * n_columns; }
+
+    const Index n_columns;
+    Buffer sum, squares, train_mean;  // n_folds x n_columns
+    Buffer cross;                     // n_folds x score columns x n_columns
+    Buffer total_cross;               // score columns x n_columns
 };
 
-void add_products(const Folds& folds, Index fold, Index first, Index count, PackedPanels& labels, PackedPanels& cross) {
+void add_products(const Folds& folds, Index fold, Index first, const PackedPanels& labels, LabelSums& sums) {
     const PanelProduct product = instruction_set().panel_product;
     const PackedPanels& scores = folds.scores[at(fold)];
     for (Index s = 0; s < scores.n_panels(); ++s) {
+        const Index n_here = std::min(kPanelWidth, folds.n_columns - s * kPanelWidth);
         for (Index l = 0; l < labels.n_panels(); ++l) {
             double tile[kPanelWidth * kPanelWidth] = {};
-            product(scores.panel(s) + first * kPanelWidth, labels.panel(l), count, tile);
-            const Index n_here = std::min(kPanelWidth, folds.n_columns - s * kPanelWidth);
-            double* into = cross.panel(l) + s * kPanelWidth * kPanelWidth;
-            for (Index i = 0; i < n_here * kPanelWidth; ++i) {
-                into[i] += tile[i];
+            product(scores.panel(s) + first * kPanelWidth, labels.panel(l), labels.n_rows(), tile);
+            for (Index i = 0; i < n_here; ++i) {
+                const Index row = fold * folds.n_columns + s * kPanelWidth + i;
+                double* into = sums.cross.data() + row * sums.n_columns + l * kPanelWidth;
+                for (Index j = 0; j < kPanelWidth; ++j) {
+                    into[j] += tile[i * kPanelWidth + j];
+                }
             }
+        }
+    }
+}
+
+void finish(const Folds& folds, LabelSums& sums) {
+    const Index size = folds.n_columns * sums.n_columns;
+    for (Index fold = 0; fold < folds.n_folds; ++fold) {
+        for (Index k = 0; k < size; ++k) {
+            sums.total_cross[at(k)] += sums.cross[at(fold * size + k)];
+        }
+        for (Index other = 0; other < folds.n_folds; ++other) {
+            for (Index j = 0; other != fold && j < sums.n_columns; ++j) {
+                sums.train_mean[at(fold * sums.n_columns + j)] += sums.sum[at(other * sums.n_columns + j)];
+            }
+        }
+        for (Index j = 0; j < sums.n_columns; ++j) {
+            sums.train_mean[at(fold * sums.n_columns + j)] /= folds.n_train(fold);
         }
     }
 }
 
 LabelSums sum_labels(const RidgeCvInput& input, const Folds& folds, Index first_permutation, Index n_permutations) {
     const Index n_labels = input.labels.n_columns;
-    const Index n_columns = n_permutations * n_labels;
-    LabelSums sums(folds, n_columns);
+    LabelSums sums(folds, n_permutations * n_labels);
+    Buffer row(at(sums.n_columns));
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
+        double* sum = sums.sum.data() + fold * sums.n_columns;
+        double* squares = sums.squares.data() + fold * sums.n_columns;
         for (Index first = 0; first < folds.rows_in(fold); first += kChunkRows) {
-            const Index count = std::min(kChunkRows, folds.rows_in(fold) - first);
-            PackedPanels labels(count, n_columns);
-            for (Index i = 0; i < count; ++i) {
+            PackedPanels labels(std::min(kChunkRows, folds.rows_in(fold) - first), sums.n_columns);
+            for (Index i = 0; i < labels.n_rows(); ++i) {
                 const Index score_row = folds.row[at(folds.first_row[at(fold)] + first + i)];
                 for (Index k = 0; k < n_permutations; ++k) {
                     const Index label_row = input.permutations(first_permutation + k, score_row);
-                    for (Index l = 0; l < n_labels; ++l) {
-                        const double y = input.labels(label_row, l) - folds.label_means[at(l)];
-                        const Index column = k * n_labels + l;
-                        labels(i, column) = y;
-                        sums.sum[at(fold * n_columns + column)] += y;
-                        sums.squares[at(fold * n_columns + column)] += y * y;
-                    }
+                    std::copy_n(folds.labels.data() + label_row * n_labels, n_labels, row.data() + k * n_labels);
+                }
+                for (Index j = 0; j < sums.n_columns; ++j) {
+                    sum[j] += row[at(j)];
+                    squares[j] += row[at(j)] * row[at(j)];
+                }
+                for (Index l = 0; l < labels.n_panels(); ++l) {
+                    std::copy_n(row.data() + l * kPanelWidth, kPanelWidth, labels.panel(l) + i * kPanelWidth);
                 }
             }
-            add_products(folds, fold, first, count, labels, sums.cross[at(fold)]);
+            add_products(folds, fold, first, labels, sums);
         }
     }
+    finish(folds, sums);
     return sums;
 }
 
-// R^2 of component c for label column `column` of the group.
-double r2_of(const Folds& folds, LabelSums& sums, Index c, Index column) {
+// Errors of component c summed over folds, for every label column of the group, added to `error`.
+void add_errors(const Folds& folds, const LabelSums& sums, Index c, double* error) {
     const Index d = folds.d;
-    const auto n_columns = static_cast<Index>(sums.sum.size()) / folds.n_folds;
-    double error = 0.0;
-    double total = 0.0;
-    double train_cross[kMaxScoresPerComponent];
-    double weights[kMaxScoresPerComponent];
+    const Index n_columns = sums.n_columns;
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
         const auto n_test = static_cast<double>(folds.rows_in(fold));
+        const double n_train = folds.n_train(fold);
         const double* mean_x = folds.train_mean(fold) + c * d;
         const double* sum_x = folds.sum(fold) + c * d;
-        const double sum_y = sums.sum[at(fold * n_columns + column)];
-        const double squares_y = sums.squares[at(fold * n_columns + column)];
-        double mean_y = 0.0;
-        std::fill_n(train_cross, d, 0.0);
-        for (Index other = 0; other < folds.n_folds; ++other) {
-            if (other != fold) {
-                mean_y += sums.sum[at(other * n_columns + column)];
+        const double* inverse = folds.inverse(fold, c);
+        const double* gram = folds.test_gram(fold, c);
+        const double* mean_y = sums.of_fold(sums.train_mean, fold);
+        const double* sum_y = sums.of_fold(sums.sum, fold);
+        const double* squares_y = sums.of_fold(sums.squares, fold);
+        const double* test_cross = sums.cross.data() + (fold * folds.n_columns + c * d) * n_columns;
+        const double* total_cross = sums.total_cross.data() + c * d * n_columns;
+        for (Index j = 0; j < n_columns; ++j) {
+            double weights[kMaxScoresPerComponent] = {};
+            for (Index b = 0; b < d; ++b) {
+                const double train_cross =
+                    total_cross[b * n_columns + j] - test_cross[b * n_columns + j] - n_train * mean_x[b] * mean_y[j];
                 for (Index a = 0; a < d; ++a) {
-                    train_cross[a] += sums.cross[at(other)](c * d + a, column);
+                    weights[a] += inverse[a * d + b] * train_cross;
                 }
             }
-        }
-        mean_y /= folds.n_train(fold);
-        for (Index a = 0; a < d; ++a) {
-            train_cross[a] -= folds.n_train(fold) * mean_x[a] * mean_y;
-        }
-        const double* inverse = folds.inverse(fold, c);
-        for (Index a = 0; a < d; ++a) {
-            weights[a] = 0.0;
-            for (Index b = 0; b < d; ++b) {
-                weights[a] += inverse[a * d + b] * train_cross[b];
+            double sum_squared = squares_y[j] - 2.0 * mean_y[j] * sum_y[j] + n_test * mean_y[j] * mean_y[j];
+            for (Index a = 0; a < d; ++a) {
+                const double cross = test_cross[a * n_columns + j] - mean_x[a] * sum_y[j] - sum_x[a] * mean_y[j] +
+                                     n_test * mean_x[a] * mean_y[j];
+                double explained = -2.0 * cross;
+                for (Index b = 0; b < d; ++b) {
+                    explained += gram[a * d + b] * weights[b];
+                }
+                sum_squared += weights[a] * explained;
             }
+            error[j] += sum_squared;
         }
-        const double* gram = folds.test_gram(fold, c);
-        error += squares_y - 2.0 * mean_y * sum_y + n_test * mean_y * mean_y;
-        for (Index a = 0; a < d; ++a) {
-            const double cross = sums.cross[at(fold)](c * d + a, column) - mean_x[a] * sum_y - sum_x[a] * mean_y +
-                                 n_test * mean_x[a] * mean_y;
-            double explained = -2.0 * cross;
-            for (Index b = 0; b < d; ++b) {
-                explained += gram[a * d + b] * weights[b];
-            }
-            error += weights[a] * explained;
-        }
-        total += squares_y - sum_y * sum_y / n_test;
     }
-    return clipped_r2(error, total);
+}
+
+// Total sum of squares of every label column of the group about the means of the test folds.
+Buffer total_squares(const Folds& folds, const LabelSums& sums) {
+    Buffer total(at(sums.n_columns));
+    for (Index fold = 0; fold < folds.n_folds; ++fold) {
+        const double* sum_y = sums.of_fold(sums.sum, fold);
+        const double* squares_y = sums.of_fold(sums.squares, fold);
+        for (Index j = 0; j < sums.n_columns; ++j) {
+            total[at(j)] += squares_y[j] - sum_y[j] * sum_y[j] / static_cast<double>(folds.rows_in(fold));
+        }
+    }
+    return total;
 }
 
 void require_consistent(const RidgeCvInput& input, MatrixView<double> r2) {
@@ -310,11 +352,16 @@ void component_r2(const RidgeCvInput& input, MatrixView<double> r2, int n_thread
     parallel_for((n_permutations + group - 1) / group, n_threads, [&](Index task) {
         const Index first = task * group;
         const Index count = std::min(group, n_permutations - first);
-        LabelSums sums = sum_labels(input, folds, first, count);
-        for (Index k = 0; k < count; ++k) {
-            for (Index c = 0; c < folds.n_components; ++c) {
+        const LabelSums sums = sum_labels(input, folds, first, count);
+        const Buffer total = total_squares(folds, sums);
+        Buffer error(total.size());
+        for (Index c = 0; c < folds.n_components; ++c) {
+            std::fill(error.begin(), error.end(), 0.0);
+            add_errors(folds, sums, c, error.data());
+            for (Index k = 0; k < count; ++k) {
                 for (Index l = 0; l < n_labels; ++l) {
-                    r2((first + k) * folds.n_components + c, l) = r2_of(folds, sums, c, k * n_labels + l);
+                    const std::size_t column = at(k * n_labels + l);
+                    r2((first + k) * folds.n_components + c, l) = clipped_r2(error[column], total[column]);
                 }
             }
         }

@@ -6,12 +6,14 @@ other direction. Kept faithful, weaknesses included; `docs/published_procedure.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from crossphase.pair import PreparedPair
+from crossphase.pair import PreparedPair, PreparedView
+from crossphase.projection import project
 from crossphase.ridge_cv import component_r2, shuffled_folds
 from crossphase.signals import Signal, SignalRule, exceed_permutations, find_elbow
 from crossphase.spectra import coherence, prediction_operator, swapped
@@ -70,32 +72,74 @@ def analyse_components(
     pair: PreparedPair, labels: np.ndarray, options: ComponentOptions, n_threads: int, backend: str | None = None
 ) -> ComponentAnalysis:
     """Run the six decompositions and classify their components; `labels` is numeric, ``(n_samples, n_labels)``."""
+    judge = _Judge(pair, labels, options, n_threads, backend)
+    spectra = {name: decompose(pair, options) for name, decompose in _DECOMPOSITIONS.items()}
+    analysed = {name: judge.decomposition(components) for name, components in spectra.items()}
     n = pair.x.samples.n_samples
-    judge = _Judge(labels, options, n_threads, backend)
-    cov = pair.covariances
-    n_pair = min(options.n_components, pair.x.n_prepared, pair.y.n_prepared)
+    return ComponentAnalysis(
+        **analysed, variances_x=spectra["svd_x"].spectrum ** 2 / n, variances_y=spectra["svd_y"].spectrum ** 2 / n
+    )
 
-    decompositions = {}
-    variances = {}
-    for name, view, own in (("svd_x", pair.x, cov.cov_xx), ("svd_y", pair.y, cov.cov_yy)):
-        n_view = min(options.n_components, view.n_prepared, n - 1)
-        values, vectors = np.linalg.eigh(own)
-        variances[name] = np.maximum(values[::-1][:n_view], 0.0)
-        scores = view.scores(vectors[:, ::-1][:, :n_view])
-        decompositions[name] = judge.decomposition(np.sqrt(n * variances[name]), scores)
 
-    u, values, vt = np.linalg.svd(cov.cov_xy, full_matrices=False)
-    decompositions["pls"] = judge.decomposition(values[:n_pair], _paired(pair, u[:, :n_pair], vt.T[:, :n_pair]))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Components:
+    """A spectrum and the weights, on prepared features, of each component's score on either side (None: no score)."""
 
-    ca = coherence(cov, ridge=options.ridge, rcond=0.0)
-    scores = _paired(pair, ca.weights_x[:, :n_pair], ca.weights_y[:, :n_pair])
-    decompositions["cca"] = judge.decomposition(ca.correlations[:n_pair], scores)
+    spectrum: np.ndarray
+    weights_x: np.ndarray | None
+    weights_y: np.ndarray | None
 
-    for name, view, direction in (("cp", pair.x, cov), ("cp_reverse", pair.y, swapped(cov))):
-        operator = prediction_operator(direction, ridge=options.ridge, rcond=0.0)
-        scores = view.scores(operator.weights_x[:, :n_pair])
-        decompositions[name] = judge.decomposition(operator.gains[:n_pair], scores)
-    return ComponentAnalysis(**decompositions, variances_x=variances["svd_x"], variances_y=variances["svd_y"])
+
+def _svd(view: PreparedView, cov: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values and right singular vectors of a centred view, from its covariance."""
+    n = view.samples.n_samples
+    n_kept = min(n_components, view.n_prepared, n - 1)
+    values, vectors = np.linalg.eigh(cov)
+    return np.sqrt(n * np.maximum(values[::-1][:n_kept], 0.0)), vectors[:, ::-1][:, :n_kept]
+
+
+def _svd_x(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    values, vectors = _svd(pair.x, pair.covariances.cov_xx, options.n_components)
+    return _Components(values, vectors, None)
+
+
+def _svd_y(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    values, vectors = _svd(pair.y, pair.covariances.cov_yy, options.n_components)
+    return _Components(values, None, vectors)
+
+
+def _pls(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    u, values, vt = np.linalg.svd(pair.covariances.cov_xy, full_matrices=False)
+    k = options.n_components
+    return _Components(values[:k], u[:, :k], vt.T[:, :k])
+
+
+def _cca(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    ca = coherence(pair.covariances, ridge=options.ridge, rcond=0.0)
+    k = options.n_components
+    return _Components(ca.correlations[:k], ca.weights_x[:, :k], ca.weights_y[:, :k])
+
+
+def _cp(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    operator = prediction_operator(pair.covariances, ridge=options.ridge, rcond=0.0)
+    k = options.n_components
+    return _Components(operator.gains[:k], operator.weights_x[:, :k], None)
+
+
+def _cp_reverse(pair: PreparedPair, options: ComponentOptions) -> _Components:
+    operator = prediction_operator(swapped(pair.covariances), ridge=options.ridge, rcond=0.0)
+    k = options.n_components
+    return _Components(operator.gains[:k], None, operator.weights_x[:, :k])
+
+
+_DECOMPOSITIONS: dict[str, Callable[[PreparedPair, ComponentOptions], _Components]] = {
+    "svd_x": _svd_x,
+    "svd_y": _svd_y,
+    "pls": _pls,
+    "cca": _cca,
+    "cp": _cp,
+    "cp_reverse": _cp_reverse,
+}
 
 
 def recover(spectrum: np.ndarray, signal: Signal) -> Recovery:
@@ -111,28 +155,29 @@ def recover(spectrum: np.ndarray, signal: Signal) -> Recovery:
 
 
 class _Judge:
-    """Labels, folds and permutations: the same for every decomposition."""
+    """Views, labels, folds and permutations: the same for every decomposition."""
 
-    def __init__(self, labels: np.ndarray, options: ComponentOptions, n_threads: int, backend: str | None) -> None:
+    def __init__(
+        self, pair: PreparedPair, labels: np.ndarray, options: ComponentOptions, n_threads: int, backend: str | None
+    ) -> None:
         n = len(labels)
         random = np.random.RandomState(PERMUTATION_SEED)
+        self._pair = pair
         self._labels = labels
         self._folds = shuffled_folds(n, options.n_folds, FOLD_SEED)
         self._rows = np.stack([np.arange(n), *(random.permutation(n) for _ in range(options.n_permutations))])
-        self._options = options
-        self._n_threads = n_threads
-        self._backend = backend
+        self._alpha = options.alpha
+        self._run_on: dict[str, Any] = {"n_threads": n_threads, "backend": backend}
 
-    def decomposition(self, spectrum: np.ndarray, scores: np.ndarray) -> Decomposition:
-        """Classify components with scores ``(n_samples, n_components)`` or ``(n_samples, n_components, 2)``."""
+    def decomposition(self, components: _Components) -> Decomposition:
+        """Regress the labels on every component and classify it by each rule."""
         r2 = component_r2(
-            scores,
+            self._scores(components),
             self._labels,
             self._folds,
-            self._options.alpha,
+            self._alpha,
             permutations=self._rows,
-            n_threads=self._n_threads,
-            backend=self._backend,
+            **self._run_on,
         )
         observed, shuffled = r2[0].copy(), r2[1:]
         signals = {
@@ -140,12 +185,13 @@ class _Judge:
             SignalRule.ELBOW_LOG: find_elbow(observed, log_transform=True),
             SignalRule.PERMUTATION: exceed_permutations(observed, shuffled.max(axis=2), shuffled.sum(axis=2)),
         }
-        return Decomposition(spectrum, observed, signals)
+        return Decomposition(components.spectrum, observed, signals)
 
-
-def _paired(pair: PreparedPair, weights_x: np.ndarray, weights_y: np.ndarray) -> np.ndarray:
-    """Scores on either side as one component, ``(n_samples, n_components, 2)``."""
-    scores = np.empty((pair.x.samples.n_samples, weights_x.shape[1], 2))
-    scores[:, :, 0] = pair.x.scores(weights_x)
-    scores[:, :, 1] = pair.y.scores(weights_y)
-    return scores
+    def _scores(self, components: _Components) -> np.ndarray:
+        """``(n_samples, n_components, d)``: a score on one side, or one on either."""
+        sides = [
+            project(view.samples, view.mean, view.on_features(weights), **self._run_on)
+            for view, weights in ((self._pair.x, components.weights_x), (self._pair.y, components.weights_y))
+            if weights is not None
+        ]
+        return sides[0][:, :, None] if len(sides) == 1 else np.stack(sides, axis=2)

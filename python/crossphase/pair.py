@@ -8,7 +8,7 @@ import numpy as np
 
 from crossphase.errors import InputValueError
 from crossphase.moments import CrossMoments
-from crossphase.samples import ROWS_AT_A_TIME, Samples
+from crossphase.samples import Samples
 from crossphase.spectra import Covariances
 
 
@@ -25,15 +25,9 @@ class PreparedView:
     def n_prepared(self) -> int:
         return int(self.basis.shape[1])
 
-    def scores(self, weights: np.ndarray) -> np.ndarray:
-        """Centred scores ``(n_samples, k)`` of weights ``(n_prepared, k)``; rows are read once, a few at a time."""
-        on_features = self.basis @ weights
-        n = self.samples.n_samples
-        scores = np.empty((n, weights.shape[1]))
-        for start in range(0, n, ROWS_AT_A_TIME):
-            stop = min(start + ROWS_AT_A_TIME, n)
-            np.matmul(self.samples.rows(start, stop) - self.mean, on_features, out=scores[start:stop])
-        return scores
+    def on_features(self, weights: np.ndarray) -> np.ndarray:
+        """Weights ``(n_prepared, k)`` on prepared features as weights on the samples' own, ``(n_features, k)``."""
+        return np.asarray(self.basis @ weights)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

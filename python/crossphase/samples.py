@@ -10,8 +10,7 @@ import numpy as np
 
 from crossphase import _core
 from crossphase.errors import InputTypeError, InputValueError
-
-ROWS_AT_A_TIME = 8192  # rows converted to float64 together: bounds memory, not results
+from crossphase.reference.moments import to_float64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,12 +36,6 @@ class Samples:
     def dtype_name(self) -> str:
         return "bfloat16" if self.values.dtype == np.uint16 else self.values.dtype.name
 
-    def rows(self, start: int, stop: int) -> np.ndarray:
-        """Rows ``start:stop`` as float64, exact."""
-        part = self.values[start:stop]
-        if part.dtype == np.uint16:  # the upper half of a float32
-            part = (part.astype(np.uint32) << 16).view(np.float32)
-        return part.astype(np.float64)
 
 
 def as_samples(values: Any, name: str, *, uint16_is_bfloat16: bool = False) -> Samples:
@@ -75,7 +68,7 @@ def require_finite(samples: Samples, n_threads: int) -> None:
     """Raise InputValueError naming the first NaN or infinite value and how many there are."""
     count, row, column = _core.cpu.find_non_finite(samples.values, n_threads=n_threads)
     if count:
-        value = samples.rows(row, row + 1)[0, column]
+        value = to_float64(samples.values[row, column])
         raise InputValueError(
             f"{samples.name} must be finite; got {value} at row {row}, column {column} "
             f"({count} such value{'s' if count > 1 else ''} in all). Drop or impute those rows in both views."

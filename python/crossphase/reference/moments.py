@@ -17,7 +17,7 @@ class CrossMoments:
         self._rows: dict[int, np.ndarray] = {}  # by position
 
     def update(self, parts: Sequence[np.ndarray], *, n_threads: int) -> None:
-        rows = np.hstack([_to_float64(part) for part in parts])
+        rows = np.hstack([to_float64(part) for part in parts])
         if rows.shape[1] != self._n_columns:
             raise ValueError("the columns of an update do not match the state")
         self._add(dict(enumerate(rows, start=self._next_row)))
@@ -63,7 +63,8 @@ class CrossMoments:
         return mean + correction, centred.T @ centred
 
 
-def _to_float64(part: np.ndarray) -> Any:
+def to_float64(part: np.ndarray) -> Any:
+    """Any sample type as float64, exactly."""
     if part.dtype == np.uint16:  # bfloat16 bits: the upper half of a float32
         return (part.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
     return part.astype(np.float64)

@@ -1,0 +1,27 @@
+#include "crossphase/projection.hpp"
+
+#include "arrays.hpp"
+#include "module.hpp"
+
+namespace crossphase::bindings {
+
+void bind_projection(py::module_& cpu_module) {
+    using namespace py::literals;
+    cpu_module.def(
+        "project",
+        [](const py::array& samples, const Array<double>& mean, const Array<double>& weights, int n_threads) {
+            const SampleView in = sample_view(samples);
+            const auto mean_in = vector_view(mean);
+            const auto weights_in = view(weights);
+            auto scores = empty_array<double>({in.n_rows, weights_in.n_columns});
+            const auto out = mutable_view(scores);
+            {
+                py::gil_scoped_release nogil;
+                cpu::project(in, mean_in, weights_in, out, n_threads);
+            }
+            return scores;
+        },
+        "samples"_a, "mean"_a.noconvert(), "weights"_a.noconvert(), py::kw_only(), "n_threads"_a);
+}
+
+}  // namespace crossphase::bindings
