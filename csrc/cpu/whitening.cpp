@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "crossphase/instruction_set.hpp"
 #include "crossphase/lapack.hpp"
 #include "crossphase/scalar_math.hpp"
 #include "crossphase/thread_pool.hpp"
+#include "packed_panels.hpp"
 
 namespace crossphase::cpu {
 namespace {
@@ -44,45 +46,66 @@ void make_largest_entry_positive(double* vector, std::ptrdiff_t p) {
     }
 }
 
-std::ptrdiff_t whiten_by_eigenvalues(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,
-                                     MatrixView<double> whitener) {
-    const Buffer values = eigen_decompose(matrix, p);
-    const double cutoff = options.rcond * std::max(values.back() + options.ridge, 0.0);
+// Weight of every direction in W; a dropped one has weight 0.
+struct Weights {
+    Buffer of_direction;  // in the order of `vectors`: ascending eigenvalues
     std::ptrdiff_t n_kept = 0;
-    for (std::ptrdiff_t i = 0; i < p; ++i) {
+};
+
+Weights weigh(const Buffer& values, const WhiteningOptions& options) {
+    Weights weights;
+    const double cutoff = options.rcond * std::max(values.back() + options.ridge, 0.0);
+    for (const double value : values) {
+        const double weight = whitening_weight(value, options.ridge, cutoff);
+        weights.of_direction.push_back(weight);
+        weights.n_kept += weight > 0.0 ? 1 : 0;
+    }
+    return weights;
+}
+
+// W = V^T V with rows sqrt(weight) u^T of V: a symmetric product of packed panels.
+void fill_zca(const Buffer& vectors, std::ptrdiff_t p, const Weights& weights, MatrixView<double> whitener) {
+    PackedPanels scaled(p, p);
+    for (std::ptrdiff_t k = 0; k < p; ++k) {
+        const double root = std::sqrt(weights.of_direction[static_cast<std::size_t>(k)]);
         for (std::ptrdiff_t j = 0; j < p; ++j) {
-            whitener(i, j) = 0.0;
+            scaled(k, j) = root * vectors[static_cast<std::size_t>(k * p + j)];
         }
     }
-    for (std::ptrdiff_t k = p - 1; k >= 0; --k) {  // descending eigenvalues
-        const double weight = whitening_weight(values[static_cast<std::size_t>(k)], options.ridge, cutoff);
-        if (weight == 0.0) {
-            continue;
-        }
-        double* vector = matrix.data() + k * p;
-        if (options.kind == WhiteningKind::pca) {
-            make_largest_entry_positive(vector, p);
-            for (std::ptrdiff_t j = 0; j < p; ++j) {
-                whitener(n_kept, j) = weight * vector[j];
-            }
-        } else {
-            for (std::ptrdiff_t i = 0; i < p; ++i) {
-                const double scaled = weight * vector[i];
-                for (std::ptrdiff_t j = 0; j <= i; ++j) {
-                    whitener(i, j) += scaled * vector[j];
+    const PanelProduct product = instruction_set().panel_product;
+    for (std::ptrdiff_t a = 0; a < scaled.n_panels(); ++a) {
+        for (std::ptrdiff_t b = 0; b <= a; ++b) {
+            double tile[kPanelWidth * kPanelWidth] = {};
+            product(scaled.panel(a), scaled.panel(b), p, tile);
+            for (std::ptrdiff_t i = a * kPanelWidth; i < std::min(p, (a + 1) * kPanelWidth); ++i) {
+                for (std::ptrdiff_t j = b * kPanelWidth; j < std::min(i + 1, (b + 1) * kPanelWidth); ++j) {
+                    whitener(i, j) = whitener(j, i) = tile[i % kPanelWidth * kPanelWidth + j % kPanelWidth];
                 }
             }
         }
-        ++n_kept;
     }
-    if (options.kind == WhiteningKind::zca) {
-        for (std::ptrdiff_t i = 0; i < p; ++i) {
-            for (std::ptrdiff_t j = i + 1; j < p; ++j) {
-                whitener(i, j) = whitener(j, i);
-            }
+}
+
+void fill_pca(Buffer& vectors, std::ptrdiff_t p, const Weights& weights, MatrixView<double> whitener) {
+    for (std::ptrdiff_t k = 0; k < p; ++k) {
+        double* vector = vectors.data() + (p - 1 - k) * p;  // descending eigenvalues
+        make_largest_entry_positive(vector, p);
+        for (std::ptrdiff_t j = 0; j < p; ++j) {
+            whitener(k, j) = weights.of_direction[static_cast<std::size_t>(p - 1 - k)] * vector[j];
         }
     }
-    return n_kept;
+}
+
+std::ptrdiff_t whiten_by_eigenvalues(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,
+                                     MatrixView<double> whitener) {
+    const Buffer values = eigen_decompose(matrix, p);
+    const Weights weights = weigh(values, options);
+    if (options.kind == WhiteningKind::pca) {
+        fill_pca(matrix, p, weights, whitener);
+    } else {
+        fill_zca(matrix, p, weights, whitener);
+    }
+    return weights.n_kept;
 }
 
 std::ptrdiff_t whiten_by_cholesky(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,

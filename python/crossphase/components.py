@@ -6,7 +6,7 @@ other direction. Kept faithful, weaknesses included; `docs/published_procedure.m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from crossphase.pair import PreparedPair, PreparedView
 from crossphase.projection import project
 from crossphase.ridge_cv import component_r2, shuffled_folds
 from crossphase.signals import Signal, SignalRule, exceed_permutations, find_elbow
-from crossphase.spectra import coherence, prediction_operator, swapped
+from crossphase.spectra import coherence, pair_whiteners, prediction_operator, swapped
 
 FOLD_SEED = 42  # both fixed in the published code
 PERMUTATION_SEED = 12345
@@ -73,11 +73,12 @@ def analyse_components(
 ) -> ComponentAnalysis:
     """Run the six decompositions and classify their components; `labels` is numeric, ``(n_samples, n_labels)``."""
     judge = _Judge(pair, labels, options, n_threads, backend)
-    spectra = {name: decompose(pair, options) for name, decompose in _DECOMPOSITIONS.items()}
-    analysed = {name: judge.decomposition(components) for name, components in spectra.items()}
+    components = _decompose(pair, options)
     n = pair.x.samples.n_samples
     return ComponentAnalysis(
-        **analysed, variances_x=spectra["svd_x"].spectrum ** 2 / n, variances_y=spectra["svd_y"].spectrum ** 2 / n
+        **{name: judge.decomposition(found) for name, found in components.items()},
+        variances_x=components["svd_x"].spectrum ** 2 / n,
+        variances_y=components["svd_y"].spectrum ** 2 / n,
     )
 
 
@@ -90,56 +91,32 @@ class _Components:
     weights_y: np.ndarray | None
 
 
-def _svd(view: PreparedView, cov: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+def _decompose(pair: PreparedPair, options: ComponentOptions) -> dict[str, _Components]:
+    """The six decompositions by their names in `ComponentAnalysis`, the leading components of each."""
+    cov, k = pair.covariances, options.n_components
+    values_x, vectors_x = _principal_axes(pair.x, cov.cov_xx, k)
+    values_y, vectors_y = _principal_axes(pair.y, cov.cov_yy, k)
+    u, cross_values, vt = np.linalg.svd(cov.cov_xy, full_matrices=False)
+    whiteners = pair_whiteners(cov, ridge=options.ridge, rcond=0.0)
+    ca = coherence(cov, whiteners=whiteners)
+    cp = prediction_operator(cov, whitener_x=whiteners[0])
+    cp_reverse = prediction_operator(swapped(cov), whitener_x=whiteners[1])
+    return {
+        "svd_x": _Components(values_x, vectors_x, None),
+        "svd_y": _Components(values_y, None, vectors_y),
+        "pls": _Components(cross_values[:k], u[:, :k], vt.T[:, :k]),
+        "cca": _Components(ca.correlations[:k], ca.weights_x[:, :k], ca.weights_y[:, :k]),
+        "cp": _Components(cp.gains[:k], cp.weights_x[:, :k], None),
+        "cp_reverse": _Components(cp_reverse.gains[:k], None, cp_reverse.weights_x[:, :k]),
+    }
+
+
+def _principal_axes(view: PreparedView, cov: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     """Singular values and right singular vectors of a centred view, from its covariance."""
     n = view.samples.n_samples
     n_kept = min(n_components, view.n_prepared, n - 1)
     values, vectors = np.linalg.eigh(cov)
     return np.sqrt(n * np.maximum(values[::-1][:n_kept], 0.0)), vectors[:, ::-1][:, :n_kept]
-
-
-def _svd_x(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    values, vectors = _svd(pair.x, pair.covariances.cov_xx, options.n_components)
-    return _Components(values, vectors, None)
-
-
-def _svd_y(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    values, vectors = _svd(pair.y, pair.covariances.cov_yy, options.n_components)
-    return _Components(values, None, vectors)
-
-
-def _pls(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    u, values, vt = np.linalg.svd(pair.covariances.cov_xy, full_matrices=False)
-    k = options.n_components
-    return _Components(values[:k], u[:, :k], vt.T[:, :k])
-
-
-def _cca(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    ca = coherence(pair.covariances, ridge=options.ridge, rcond=0.0)
-    k = options.n_components
-    return _Components(ca.correlations[:k], ca.weights_x[:, :k], ca.weights_y[:, :k])
-
-
-def _cp(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    operator = prediction_operator(pair.covariances, ridge=options.ridge, rcond=0.0)
-    k = options.n_components
-    return _Components(operator.gains[:k], operator.weights_x[:, :k], None)
-
-
-def _cp_reverse(pair: PreparedPair, options: ComponentOptions) -> _Components:
-    operator = prediction_operator(swapped(pair.covariances), ridge=options.ridge, rcond=0.0)
-    k = options.n_components
-    return _Components(operator.gains[:k], None, operator.weights_x[:, :k])
-
-
-_DECOMPOSITIONS: dict[str, Callable[[PreparedPair, ComponentOptions], _Components]] = {
-    "svd_x": _svd_x,
-    "svd_y": _svd_y,
-    "pls": _pls,
-    "cca": _cca,
-    "cp": _cp,
-    "cp_reverse": _cp_reverse,
-}
 
 
 def recover(spectrum: np.ndarray, signal: Signal) -> Recovery:

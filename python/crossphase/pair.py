@@ -81,10 +81,18 @@ def _prepare_view(
     return PreparedView(samples, mean, basis, tuple(np.flatnonzero(is_constant).tolist()))
 
 
+_PRECISION = {  # relative spacing of neighbours, smallest positive number
+    "float64": (2.0**-52, 2.0**-1074),
+    "float32": (2.0**-23, 2.0**-149),
+    "float16": (2.0**-10, 2.0**-24),
+    "bfloat16": (2.0**-7, 2.0**-133),
+}
+
+
 def _rounding_of(samples: Samples, mean: np.ndarray) -> np.ndarray:
     """Standard deviation that storing one value in the samples' dtype can feign: a few units in the last place."""
-    epsilon = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[samples.dtype_name]
+    epsilon, smallest = _PRECISION[samples.dtype_name]
     # A column that alternates between two neighbouring floats has half an epsilon; 2 leaves room for values that were
-    # computed, not stored. In float16 and bfloat16 such neighbours are data (-1.01, -1.00), so only exact constants go.
-    factor = 2.0 if epsilon < 1e-6 else 0.0
-    return np.asarray(factor * epsilon * np.abs(mean))
+    # computed, not stored. In float16 and bfloat16 such neighbours are data (1.01, 1.02): there only the spacing at 0 counts.
+    relative = 2.0 * epsilon if epsilon < 1e-6 else 0.0
+    return np.asarray(np.maximum(relative * np.abs(mean), smallest))

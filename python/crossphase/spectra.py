@@ -50,7 +50,23 @@ class NullCorrelations:
     level_95: float  # exceeded by independent Gaussian data in 5 % of samples
 
 
-def coherence(moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-12) -> Coherence:
+def pair_whiteners(
+    moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-12
+) -> tuple[np.ndarray, np.ndarray]:
+    """``(Σxx + ridge I)^-1/2`` and ``(Σyy + ridge I)^-1/2``: one of each serves the coherence and both predictions."""
+    return (
+        whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix,
+        whitening_matrix(moments.cov_yy, ridge=ridge, rcond=rcond).matrix,
+    )
+
+
+def coherence(
+    moments: PairCovariances,
+    *,
+    ridge: float = 0.0,
+    rcond: float = 1e-12,
+    whiteners: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Coherence:
     """Coherence of X and Y: its singular values are the canonical correlations.
 
     Parameters
@@ -60,27 +76,42 @@ def coherence(moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e
         Added to every eigenvalue of both covariances, in squared feature units.
     rcond : float, in [0, 1)
         Directions whose variance is at most `rcond` times the largest are left out.
+    whiteners : (array, array), optional
+        What `pair_whiteners` returned, to use instead of `ridge` and `rcond`.
 
     References
     ----------
     Hotelling (1936), Biometrika 28, 321-377.
     """
-    whitener_x = whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix
-    whitener_y = whitening_matrix(moments.cov_yy, ridge=ridge, rcond=rcond).matrix
+    whitener_x, whitener_y = whiteners or pair_whiteners(moments, ridge=ridge, rcond=rcond)
     matrix = whitener_x @ moments.cov_xy @ whitener_y
     u, values, vt = np.linalg.svd(matrix, full_matrices=False)
     u, v = _fix_signs(u, vt.T)
     return Coherence(matrix, np.clip(values, 0.0, 1.0), whitener_x @ u, whitener_y @ v)
 
 
-def prediction_operator(moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-12) -> PredictionOperator:
-    """Prediction operator X → Y; parameters as for `coherence`. For Y → X, swap the roles (`swapped`).
+def prediction_operator(
+    moments: PairCovariances,
+    *,
+    ridge: float = 0.0,
+    rcond: float = 1e-12,
+    whitener_x: np.ndarray | None = None,
+) -> PredictionOperator:
+    """Prediction operator X → Y. For Y → X, swap the roles (`swapped`).
+
+    Parameters
+    ----------
+    moments, ridge, rcond
+        As for `coherence`; only the source is whitened.
+    whitener_x : array, shape (n_features_x, n_features_x), optional
+        The source's whitener, to use instead of `ridge` and `rcond`.
 
     References
     ----------
     Izenman (1975), J. Multivar. Anal. 5, 248-264 (reduced-rank regression).
     """
-    whitener_x = whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix
+    if whitener_x is None:
+        whitener_x = whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix
     matrix = moments.cov_xy.T @ whitener_x
     u, gains, vt = np.linalg.svd(matrix, full_matrices=False)
     v, u = _fix_signs(vt.T, u)

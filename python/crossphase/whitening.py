@@ -68,7 +68,7 @@ def whitening_matrix(
 
     Notes
     -----
-    Cost O(p^3) each, workspace 4 p² float64.
+    Cost O(p^3) each, workspace 5 p² float64.
 
     References
     ----------

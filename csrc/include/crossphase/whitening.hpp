@@ -6,7 +6,7 @@
 //   cholesky  W = L^-1                        lower triangular, the cheapest; needs full rank
 //
 // zca and pca drop directions with lambda <= rcond * max(lambda): inverting them only amplifies rounding noise (their
-// rows are zero in pca). All float64. Cost O(p^3), workspace 4 p^2 doubles a matrix; a batch is shared out to threads.
+// rows are zero in pca). All float64. Cost O(p^3), workspace 5 p^2 doubles a matrix; a batch is shared out to threads.
 // Source: Kessy, Lewin & Strimmer (2018), Am. Stat. 72(4), 309-314.
 #pragma once
 
