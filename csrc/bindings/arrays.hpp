@@ -46,7 +46,8 @@ std::vector<View> matrices(T* data, const py::array& array) {
     }
     std::vector<View> views;
     for (py::ssize_t b = 0; b < array.shape(0); ++b) {
-        views.push_back({data + b * array.shape(1) * array.shape(2), array.shape(1), array.shape(2), array.shape(2), 1});
+        views.push_back(
+            {data + b * array.shape(1) * array.shape(2), array.shape(1), array.shape(2), array.shape(2), 1});
     }
     return views;
 }
@@ -76,8 +77,12 @@ inline SampleView sample_view(const py::array& array) {
     } else {
         throw py::type_error("expected float16, bfloat16 bits, float32 or float64 in native byte order");
     }
-    return {static_cast<const std::byte*>(array.data()), array.shape(0),   array.shape(1),
-            array.strides(0),                             array.strides(1), type};
+    return {static_cast<const std::byte*>(array.data()),
+            array.shape(0),
+            array.shape(1),
+            array.strides(0),
+            array.strides(1),
+            type};
 }
 
 }  // namespace crossphase::bindings

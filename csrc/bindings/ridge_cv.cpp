@@ -21,8 +21,8 @@ void bind_ridge_cv(py::module_& cpu_module) {
             const py::ssize_t n_components = input.scores.n_columns / scores_per_component;
             const py::ssize_t n_labels = input.labels.n_columns;
             auto r2 = empty_array<double>({input.permutations.n_rows, n_components, n_labels});
-            const MatrixView<double> out{r2.mutable_data(), input.permutations.n_rows * n_components, n_labels, n_labels,
-                                         1};
+            const MatrixView<double> out{r2.mutable_data(), input.permutations.n_rows * n_components, n_labels,
+                                         n_labels, 1};
             {
                 py::gil_scoped_release nogil;
                 cpu::component_r2(input, out, n_threads);

@@ -112,7 +112,8 @@ double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j)
         std::swap(i, j);
     }
     const std::ptrdiff_t tile = tile_number(i / kPanelWidth, j / kPanelWidth);
-    return block.scatter[static_cast<std::size_t>(tile * kTileSize + (i % kPanelWidth) * kPanelWidth + j % kPanelWidth)];
+    return block
+        .scatter[static_cast<std::size_t>(tile * kTileSize + (i % kPanelWidth) * kPanelWidth + j % kPanelWidth)];
 }
 
 }  // namespace crossphase::cpu

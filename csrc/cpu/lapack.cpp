@@ -11,7 +11,9 @@ namespace {
 Lapack routines_in_use;
 }
 
-void set_lapack(const Lapack& routines) { routines_in_use = routines; }
+void set_lapack(const Lapack& routines) {
+    routines_in_use = routines;
+}
 
 const Lapack& lapack() {
     if (routines_in_use.dsyevd == nullptr) {

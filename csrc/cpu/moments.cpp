@@ -87,8 +87,7 @@ void CrossMoments::update(std::span<const SampleView> parts, int n_threads) {
     const std::ptrdiff_t to_boundary = (kBlockRows - next_row_ % kBlockRows) % kBlockRows;
     keep(std::min(to_boundary, n_rows));
     while (n_rows - done >= kBlockRows) {  // a wave of whole blocks, one a thread, added to the tree in order
-        const std::ptrdiff_t n_blocks =
-            std::min<std::ptrdiff_t>((n_rows - done) / kBlockRows, std::max(n_threads, 1));
+        const std::ptrdiff_t n_blocks = std::min<std::ptrdiff_t>((n_rows - done) / kBlockRows, std::max(n_threads, 1));
         std::vector<BlockMoments> blocks(static_cast<std::size_t>(n_blocks));
         parallel_for(n_blocks, n_threads, [&](std::ptrdiff_t b) {
             blocks[static_cast<std::size_t>(b)] = reduce_block(rows_of(parts, done + b * kBlockRows, kBlockRows));

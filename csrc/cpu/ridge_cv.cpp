@@ -18,7 +18,9 @@ using Index = std::ptrdiff_t;
 constexpr Index kChunkRows = 256;    // rows of a score panel that stay in the first-level cache: 32 KiB
 constexpr Index kLabelColumns = 64;  // permuted label columns handled together, so that one label still fills panels
 
-std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+std::size_t at(Index i) {
+    return static_cast<std::size_t>(i);
+}
 
 Buffer column_means(MatrixView<const double> matrix) {
     Buffer means(at(matrix.n_columns));
@@ -54,8 +56,9 @@ void invert_in_place(double* a, Index d) {
     }
 }
 
-// What permutations leave alone: rows by fold, the packed scores, the labels, and of every fold its sums of x and x x^T, the means of
-// its training rows, the inverse of their ridged Gram matrix, and the Gram matrix of its test rows about those means.
+// What permutations leave alone: rows by fold, the packed scores, the labels, and of every fold its sums of x and x
+// x^T, the means of its training rows, the inverse of their ridged Gram matrix, and the Gram matrix of its test rows
+// about those means.
 class Folds {
   public:
     explicit Folds(const RidgeCvInput& input)
@@ -81,8 +84,8 @@ class Folds {
     const double* test_gram(Index fold, Index c) const { return test_grams.data() + (fold * n_components + c) * d * d; }
 
     const Index d, n_columns, n_components, n_folds, n_rows;
-    std::vector<Index> first_row;  // n_folds + 1: where each fold begins in `row`
-    std::vector<Index> row;        // row numbers, fold after fold
+    std::vector<Index> first_row;      // n_folds + 1: where each fold begins in `row`
+    std::vector<Index> row;            // row numbers, fold after fold
     std::vector<PackedPanels> scores;  // by fold, centred
     Buffer labels;                     // n_rows x n_labels, centred
 
@@ -172,8 +175,8 @@ class Folds {
                     const double mean_j = train_mean(fold)[j];
                     const double mean_k = train_mean(fold)[k];
                     inverses[at(entry)] += (j == k ? alpha : 0.0) - n_train(fold) * mean_j * mean_k;
-                    test_grams[at(entry)] = grams[at(entry)] - mean_j * sum(fold)[k] - sum(fold)[j] * mean_k +
-                                            n_test * mean_j * mean_k;
+                    test_grams[at(entry)] =
+                        grams[at(entry)] - mean_j * sum(fold)[k] - sum(fold)[j] * mean_k + n_test * mean_j * mean_k;
                 }
             }
             for (Index c = 0; c < n_components; ++c) {
@@ -185,8 +188,8 @@ class Folds {
     Buffer sums, grams, train_means, inverses, test_grams;
 };
 
-// Sums over each fold of a group of permuted label columns, padded with zeros to whole panels: y, y^2, the training mean
-// of y, and x y for every score column.
+// Sums over each fold of a group of permuted label columns, padded with zeros to whole panels: y, y^2, the training
+// mean of y, and x y for every score column.
 struct LabelSums {
     LabelSums(const Folds& folds, Index n_used)
         : n_columns((n_used + kPanelWidth - 1) / kPanelWidth * kPanelWidth),
@@ -326,8 +329,8 @@ Buffer total_squares(const Folds& folds, const LabelSums& sums) {
 void require_consistent(const RidgeCvInput& input, MatrixView<double> r2) {
     const Index n = input.scores.n_rows;
     const Index d = input.scores_per_component;
-    if (d < 1 || d > kMaxScoresPerComponent || input.scores.n_columns % d != 0 || input.labels.n_rows != n || input.permutations.n_columns != n ||
-        static_cast<Index>(input.folds.size()) != n || !(input.alpha > 0.0) ||
+    if (d < 1 || d > kMaxScoresPerComponent || input.scores.n_columns % d != 0 || input.labels.n_rows != n ||
+        input.permutations.n_columns != n || static_cast<Index>(input.folds.size()) != n || !(input.alpha > 0.0) ||
         r2.n_rows != input.permutations.n_rows * (input.scores.n_columns / d) ||
         r2.n_columns != input.labels.n_columns) {
         throw std::invalid_argument("component_r2: the shapes do not fit together, or alpha is not positive");

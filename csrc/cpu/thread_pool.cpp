@@ -17,10 +17,13 @@ namespace {
 struct Job {
     Job(std::ptrdiff_t count, const std::function<void(std::ptrdiff_t)>& work) : n_tasks(count), task(work) {}
 
-    void help() {
+    void help(InterruptCheck check) {
         for (std::ptrdiff_t i = next.fetch_add(1); i < n_tasks; i = next.fetch_add(1)) {
             if (!has_failed.load()) {
                 try {
+                    if (check != nullptr) {
+                        check();
+                    }
                     task(i);
                 } catch (...) {
                     const std::lock_guard lock(mutex);
@@ -74,7 +77,7 @@ class ThreadPool {
                 job = std::move(jobs_.front());
                 jobs_.pop_front();
             }
-            job->help();
+            job->help(nullptr);
         }
     }
 
@@ -84,9 +87,11 @@ class ThreadPool {
     int n_workers_ = 0;
 };
 
-// A forked child inherits the pool's memory but none of its threads, and perhaps a lock that nobody will release. So the
-// pool is a leaked object behind a pointer: the child drops the pointer and builds its own on first use.
+// A forked child inherits the pool's memory but none of its threads, and perhaps a lock that nobody will release. So
+// the pool is a leaked object behind a pointer: the child drops the pointer and builds its own on first use.
 std::atomic<ThreadPool*> pool{nullptr};
+
+InterruptCheck interrupt_check = nullptr;
 
 ThreadPool& instance() {
     static const int registered = pthread_atfork(nullptr, nullptr, [] { pool.store(nullptr); });
@@ -103,6 +108,10 @@ ThreadPool& instance() {
 
 }  // namespace
 
+void set_interrupt_check(InterruptCheck check) {
+    interrupt_check = check;
+}
+
 void parallel_for(std::ptrdiff_t n_tasks, int n_threads, const std::function<void(std::ptrdiff_t)>& task) {
     const auto job = std::make_shared<Job>(n_tasks, task);
     const auto n_helpers = static_cast<int>(std::min<std::ptrdiff_t>(n_threads, n_tasks)) - 1;
@@ -110,7 +119,7 @@ void parallel_for(std::ptrdiff_t n_tasks, int n_threads, const std::function<voi
         instance().offer(job, n_helpers);
     }
     if (n_tasks > 0) {
-        job->help();
+        job->help(interrupt_check);
         job->wait();
     }
     if (job->error) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from crossphase._scalars import check_integer
 from crossphase.errors import InputValueError
 
 ENVIRONMENT_VARIABLE = "CROSSPHASE_NUM_THREADS"
@@ -12,9 +13,7 @@ ENVIRONMENT_VARIABLE = "CROSSPHASE_NUM_THREADS"
 def resolve_n_threads(n_threads: int | None) -> int:
     """The count asked for; else the environment variable's; else one for each core this process may run on."""
     if n_threads is not None:
-        if isinstance(n_threads, bool) or not isinstance(n_threads, int) or n_threads < 1:
-            raise InputValueError(f"n_threads must be a positive integer; got {n_threads!r}.")
-        return n_threads
+        return check_integer(n_threads, "n_threads", least=1)
     text = os.environ.get(ENVIRONMENT_VARIABLE, "")
     if text:
         if not text.isdecimal() or int(text) < 1:

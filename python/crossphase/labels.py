@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +96,9 @@ def _to_numpy(values: Any, name: str) -> np.ndarray:
     try:
         return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except ValueError as error:
-        raise InputValueError(f"{name} must have one value a row; NumPy cannot make an array of it ({error}).") from error
+        raise InputValueError(
+            f"{name} must have one value a row; NumPy cannot make an array of it ({error})."
+        ) from error
 
 
 def _as_variable(values: Any, name: str) -> np.ndarray:
@@ -123,7 +126,11 @@ def _as_variable(values: Any, name: str) -> np.ndarray:
 
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     for row, value in enumerate(array):
-        if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):
+        if (
+            value is None
+            or type(value).__name__ in ("NAType", "NaTType")
+            or (isinstance(value, float) and math.isnan(value))
+        ):
             raise InputValueError(
                 f"{name} has a missing value ({value}) at row {row}; drop those rows from X, Y and labels."
             )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from crossphase._backends import select
+from crossphase._scalars import check_integer
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
@@ -53,20 +54,14 @@ class CrossMoments:
         n_threads: int | None = None,
         backend: str | None = None,
     ) -> None:
-        smallest = {"n_features_x": 1, "n_features_y": 1, "n_labels": 0, "first_row": 0}
-        given = {"n_features_x": n_features_x, "n_features_y": n_features_y, "n_labels": n_labels, "first_row": first_row}
-        for name, value in given.items():
-            if isinstance(value, bool) or not isinstance(value, int | np.integer):
-                raise InputTypeError(f"{name} must be an integer; got {value!r}.")
-            if value < smallest[name]:
-                raise InputValueError(f"{name} must be at least {smallest[name]}; got {value}.")
-        self.n_features_x = int(n_features_x)
-        self.n_features_y = int(n_features_y)
-        self.n_labels = int(n_labels)
+        self.n_features_x = check_integer(n_features_x, "n_features_x", least=1)
+        self.n_features_y = check_integer(n_features_y, "n_features_y", least=1)
+        self.n_labels = check_integer(n_labels, "n_labels", least=0)
+        position = check_integer(first_row, "first_row", least=0)
         self._n_threads = resolve_n_threads(n_threads)
         implementation = select("moments", backend=backend)
         self.backend = implementation.backend
-        self._state = implementation.run(self._n_columns, int(first_row))
+        self._state = implementation.run(self._n_columns, position)
         self._summary: tuple[np.ndarray, np.ndarray] | None = None
 
     def __repr__(self) -> str:
@@ -136,11 +131,15 @@ class CrossMoments:
         if not isinstance(other, CrossMoments):
             raise InputTypeError(f"other must be a CrossMoments; got {type(other).__name__}.")
         if other.backend != self.backend:
-            raise InputTypeError(f"cannot merge: this state is of backend {self.backend!r}, other of {other.backend!r}.")
+            raise InputTypeError(
+                f"cannot merge: this state is of backend {self.backend!r}, other of {other.backend!r}."
+            )
         ours = (self.n_features_x, self.n_features_y, self.n_labels)
         theirs = (other.n_features_x, other.n_features_y, other.n_labels)
         if ours != theirs:
-            raise InputValueError(f"cannot merge: (n_features_x, n_features_y, n_labels) is {ours} here, {theirs} there.")
+            raise InputValueError(
+                f"cannot merge: (n_features_x, n_features_y, n_labels) is {ours} here, {theirs} there."
+            )
         try:
             self._state.merge(other._state)
         except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,25 @@ def read_labels(path: str | os.PathLike[str]) -> Any:
     raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file; got {file}.")
 
 
+def read_label_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
+    """Label variables of several files, named after the files and their columns."""
+    variables: dict[str, Any] = {}
+    for path in paths:
+        stem, content = Path(path).stem, read_labels(path)
+        if isinstance(content, dict):
+            columns = {f"{stem}.{name}": values for name, values in content.items()}
+        elif content.ndim == 2:
+            columns = {f"{stem}.{j}": content[:, j] for j in range(content.shape[1])}
+        else:
+            columns = {stem: content}
+        if variables.keys() & columns.keys():
+            raise InputValueError(
+                f"labels: two files are named {stem}; rename one, so that their columns can be told apart."
+            )
+        variables.update(columns)
+    return variables
+
+
 def _existing_file(path: str | os.PathLike[str], name: str) -> Path:
     file = Path(path)
     if not file.exists():
@@ -50,7 +70,7 @@ def _existing_file(path: str | os.PathLike[str], name: str) -> Path:
 
 def _map_npy(file: Path, name: str) -> np.ndarray:
     try:
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
     except ValueError as error:
         if "allow_pickle" in str(error) or "Python objects" in str(error):
             raise InputTypeError(
@@ -69,13 +89,17 @@ def _read_table(file: Path, delimiter: str) -> dict[str, np.ndarray]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputValueError(f"labels: {file} is not a UTF-8 table ({error}).") from error
     if len(rows) < 2:
-        raise InputValueError(f"labels: {file} must have a line of column names and a line for each row; got {len(rows)}.")
+        raise InputValueError(
+            f"labels: {file} must have a line of column names and a line for each row; got {len(rows)}."
+        )
     header = rows[0]
     if len(set(header)) < len(header):
         raise InputValueError(f"labels: {file} names a column twice: {header}.")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
-            raise InputValueError(f"labels: line {number} of {file} has {len(row)} cells; the first line has {len(header)}.")
+            raise InputValueError(
+                f"labels: line {number} of {file} has {len(row)} cells; the first line has {len(header)}."
+            )
     return {column: _typed([row[j] for row in rows[1:]], column, file) for j, column in enumerate(header)}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from crossphase import _core
 from crossphase._backends import select
+from crossphase._scalars import check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
 
@@ -78,8 +79,7 @@ def component_r2(
         raise InputValueError(f"a component may have at most {_core.cpu.max_scores_per_component} scores; got {d}.")
     if y.ndim != 2 or y.shape[0] != n or y.shape[1] == 0:
         raise InputValueError(f"labels must have shape ({n}, n_labels) as scores have {n} rows; got {y.shape}.")
-    if not (np.isfinite(alpha) and alpha > 0):
-        raise InputValueError(f"alpha must be a finite number > 0; got {alpha!r}.")
+    alpha = check_number(alpha, "alpha", above=0)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputValueError("scores and labels must be finite; drop the rows with NaN or infinity from both.")
     n_folds = _check_folds(fold_of_row, n)
@@ -93,7 +93,7 @@ def component_r2(
         folds=np.ascontiguousarray(fold_of_row, dtype=np.intp),
         n_folds=n_folds,
         permutations=np.ascontiguousarray(rows.reshape(-1, n), dtype=np.intp),
-        alpha=float(alpha),
+        alpha=alpha,
         n_threads=resolve_n_threads(n_threads),
     )
     batch = () if permutations is None else rows.shape[:-1]
@@ -107,7 +107,9 @@ def _check_folds(folds: np.ndarray, n: int) -> int:
         raise InputValueError(f"folds must have shape ({n},), one number a row of scores; got {folds.shape}.")
     numbers = np.unique(folds)
     if numbers[0] != 0 or numbers[-1] != len(numbers) - 1 or len(numbers) < 2:
-        raise InputValueError(f"folds must number at least two folds 0, 1, ... without gaps; got {numbers[:10].tolist()}.")
+        raise InputValueError(
+            f"folds must number at least two folds 0, 1, ... without gaps; got {numbers[:10].tolist()}."
+        )
     return len(numbers)
 
 

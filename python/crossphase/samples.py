@@ -37,7 +37,6 @@ class Samples:
         return "bfloat16" if self.values.dtype == np.uint16 else self.values.dtype.name
 
 
-
 def as_samples(values: Any, name: str, *, uint16_is_bfloat16: bool = False) -> Samples:
     """Check shape and dtype of one input matrix; raises InputTypeError or InputValueError, never copies native floats.
 
@@ -88,7 +87,9 @@ def require_same_rows(*samples: Samples) -> None:
 
 def _as_array(values: Any, name: str) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
-        raise InputTypeError(f"{name} is a masked array; its mask would be ignored. Drop or fill the masked rows first.")
+        raise InputTypeError(
+            f"{name} is a masked array; its mask would be ignored. Drop or fill the masked rows first."
+        )
     if hasattr(values, "tocsr") and hasattr(values, "nnz"):
         raise InputTypeError(f"{name} is a sparse matrix; pass {name}.toarray(), or reduce it first (truncated SVD).")
     if hasattr(values, "__cuda_array_interface__"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from crossphase import _core
 from crossphase._backends import select
+from crossphase._scalars import check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
 
@@ -78,18 +79,16 @@ def whitening_matrix(
         which = WhiteningKind(kind)
     except ValueError:
         raise InputValueError(f"kind must be one of {', '.join(WhiteningKind)}; got {kind!r}.") from None
-    if not (np.isscalar(ridge) and np.isfinite(ridge) and ridge >= 0):
-        raise InputValueError(f"ridge must be a finite number >= 0; got {ridge!r}.")
-    if not (np.isscalar(rcond) and 0 <= rcond < 1):
-        raise InputValueError(f"rcond must lie in [0, 1); got {rcond!r}.")
+    ridge = check_number(ridge, "ridge", least=0)
+    rcond = check_number(rcond, "rcond", least=0, below=1)
     covs = _checked_covariances(cov)
     implementation = select("whitening", covs, backend=backend)
     p = covs.shape[-1]
     matrices, n_kept = implementation.run(
         np.ascontiguousarray(covs.reshape(-1, p, p)),
         kind=_core.cpu.WhiteningKind[which.value],
-        ridge=float(ridge),
-        rcond=float(rcond),
+        ridge=ridge,
+        rcond=rcond,
         n_threads=resolve_n_threads(n_threads),
     )
     if which is WhiteningKind.CHOLESKY and (n_kept == 0).any():

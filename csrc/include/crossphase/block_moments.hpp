@@ -2,8 +2,8 @@
 //
 //   scatter = sum_i (z_i - mean)(z_i - mean)^T        z_i: one row of [X Y labels], D columns in all
 //
-// Every block is centred on its own mean before the product, so a mean of 1e6 standard deviations costs no digits of the
-// scatter. Merging: Chan, Golub & LeVeque (1983), Am. Stat. 37(3), 242-247:
+// Every block is centred on its own mean before the product, so a mean of 1e6 standard deviations costs no digits of
+// the scatter. Merging: Chan, Golub & LeVeque (1983), Am. Stat. 37(3), 242-247:
 //   scatter_ab = scatter_a + scatter_b + (n_a n_b / n_ab) d d^T,   d = mean_b - mean_a.
 // All sums are float64. Cost O(n D^2) for a block, O(D^2) for a merge; 4 D^2 bytes a block.
 #pragma once

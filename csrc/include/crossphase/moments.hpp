@@ -1,11 +1,11 @@
 // Joint moments of [X Y labels] over a stream of rows, with bits that depend on the rows and their positions alone.
 //
-// Rows carry absolute positions. They are cut on the grid of blocks [0, 1024), [1024, 2048), ...; a whole block is reduced
-// by one thread in one order (block_moments.hpp) and becomes a leaf of the binary tree over block numbers, where two
-// siblings merge as soon as both are there. Rows of blocks that are not whole yet are kept as they are. Hence the same
-// bytes for every number of threads, every way to cut the stream into updates, every memory layout, and every way to cut
-// it into shards that are merged in any order. State: at most log2(n / 1024) + 1 trees of 4 D^2 bytes for a stream that
-// starts at 0, twice that for a shard, and fewer than 1024 rows at either end.
+// Rows carry absolute positions. They are cut on the grid of blocks [0, 1024), [1024, 2048), ...; a whole block is
+// reduced by one thread in one order (block_moments.hpp) and becomes a leaf of the binary tree over block numbers,
+// where two siblings merge as soon as both are there. Rows of blocks that are not whole yet are kept as they are. Hence
+// the same bytes for every number of threads, every way to cut the stream into updates, every memory layout, and every
+// way to cut it into shards that are merged in any order. State: at most log2(n / 1024) + 1 trees of 4 D^2 bytes for a
+// stream that starts at 0, twice that for a shard, and fewer than 1024 rows at either end.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,8 @@ class CrossMoments {
     void merge(const CrossMoments& other);
 
     std::ptrdiff_t n_samples() const;
-    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> row_ranges() const;  // [first, last) of each run of rows held
+    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> row_ranges()
+        const;  // [first, last) of each run of rows held
 
     // Mean (D) and scatter (D x D) of all rows held; throws std::invalid_argument if there are none.
     void summarize(std::span<double> mean, MatrixView<double> scatter) const;
@@ -54,9 +55,9 @@ class CrossMoments {
 
     std::ptrdiff_t n_columns_;
     std::ptrdiff_t next_row_;
-    std::map<std::ptrdiff_t, Tree> trees_;          // by number of their first block
-    std::map<std::ptrdiff_t, Rows> partial_rows_;   // by position of their first row; each within one block
-    mutable std::mutex mutex_;                      // Python threads may share an object
+    std::map<std::ptrdiff_t, Tree> trees_;         // by number of their first block
+    std::map<std::ptrdiff_t, Rows> partial_rows_;  // by position of their first row; each within one block
+    mutable std::mutex mutex_;                     // Python threads may share an object
 };
 
 }  // namespace crossphase::cpu

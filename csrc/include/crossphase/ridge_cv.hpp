@@ -1,7 +1,7 @@
 // Cross-validated ridge R^2 of every component against every label, for many label permutations.
 //
-// A component is d score columns (d = 1 or 2 in the published procedure); every component is a regression of its own. In
-// fold f the fit sees the other folds, centred on their means:
+// A component is d score columns (d = 1 or 2 in the published procedure); every component is a regression of its own.
+// In fold f the fit sees the other folds, centred on their means:
 //
 //   w = (X_c^T X_c + alpha I)^-1 X_c^T y_c        R^2 = max(0, 1 - sum_f SSE_f / sum_f SST_f)
 //
@@ -21,10 +21,10 @@ namespace crossphase::cpu {
 inline constexpr std::ptrdiff_t kMaxScoresPerComponent = 8;
 
 struct RidgeCvInput {
-    MatrixView<const double> scores;                // n x (n_components d): component c is columns c d ... c d + d - 1
-    std::ptrdiff_t scores_per_component = 1;        // d
-    MatrixView<const double> labels;                // n x n_labels
-    std::span<const std::ptrdiff_t> folds;          // n, values 0 ... n_folds - 1, none empty
+    MatrixView<const double> scores;          // n x (n_components d): component c is columns c d ... c d + d - 1
+    std::ptrdiff_t scores_per_component = 1;  // d
+    MatrixView<const double> labels;          // n x n_labels
+    std::span<const std::ptrdiff_t> folds;    // n, values 0 ... n_folds - 1, none empty
     std::ptrdiff_t n_folds = 0;
     MatrixView<const std::ptrdiff_t> permutations;  // n_permutations x n: row i of the scores meets label row (k, i)
     double alpha = 1.0;                             // in squared units of the scores

@@ -17,8 +17,8 @@ namespace crossphase {
 // in float64 is 8 MB.
 inline constexpr std::ptrdiff_t kBlockRows = 1024;
 
-// IEEE binary16 bits to double; exact, infinities and NaN kept. Subnormals are built by a product of normal numbers, so a
-// process that flushes them to zero still reads them right.
+// IEEE binary16 bits to double; exact, infinities and NaN kept. Subnormals are built by a product of normal numbers, so
+// a process that flushes them to zero still reads them right.
 inline double half_to_double(std::uint16_t bits) {
     const bool is_negative = (bits & 0x8000u) != 0;
     const std::uint64_t exponent = (bits >> 10) & 0x1fu;
@@ -79,8 +79,8 @@ inline double whitening_weight(double eigenvalue, double ridge, double cutoff) {
     return variance > cutoff && variance > 0.0 ? 1.0 / std::sqrt(variance) : 0.0;
 }
 
-// Pooled cross-validated R^2 of one label from one component: 1 - SSE / SST, clipped at 0; 0 for a label without spread.
-// Source: the published procedure counts a total sum of squares of at most 1e-15 as no spread.
+// Pooled cross-validated R^2 of one label from one component: 1 - SSE / SST, clipped at 0; 0 for a label without
+// spread. Source: the published procedure counts a total sum of squares of at most 1e-15 as no spread.
 inline double clipped_r2(double sum_squared_error, double total_sum_squares) {
     if (!(total_sum_squares > 1e-15)) {
         return 0.0;

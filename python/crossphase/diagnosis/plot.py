@@ -34,7 +34,7 @@ REGION_LABELS = {
 
 def draw(diagnosis: Diagnosis) -> Figure:
     try:
-        from matplotlib.figure import Figure
+        from matplotlib.figure import Figure  # noqa: PLC0415  (an extra)
     except ImportError as error:
         raise ImportError('plotting needs matplotlib: pip install "crossphase[report]"') from error
 
@@ -105,4 +105,6 @@ def _draw_spectrum(axis: Axes, decomposition: Decomposition, recovery: Recovery,
         if mask.any():
             axis.bar(numbers[mask], decomposition.spectrum[mask], color=color, label=f"{name} ({int(mask.sum())})")
     if recovery.floor_index >= 0:
-        axis.axhline(recovery.floor, color=POINT, linewidth=0.8, linestyle="--", label=f"top nuisance: {recovery.floor:.3g}")
+        axis.axhline(
+            recovery.floor, color=POINT, linewidth=0.8, linestyle="--", label=f"top nuisance: {recovery.floor:.3g}"
+        )

@@ -52,10 +52,13 @@ def recommend(
     delta = by_objective[best].delta
     if delta > 1:
         n_kept = sum(recovery.delta > 1 for recovery in by_objective.values())
-        others = {1: "the only objective", 2: "the better of two objectives", 3: "the best of all three objectives"}[n_kept]
+        others = {1: "the only objective", 2: "the better of two objectives", 3: "the best of all three objectives"}[
+            n_kept
+        ]
         return Recommendation(
-            best, f"It is {others} that keep{'s' if n_kept == 1 else ''} every signal component above the nuisance "
-            f"(separation ratio {delta:.2f})."
+            best,
+            f"It is {others} that keep{'s' if n_kept == 1 else ''} every signal component above the nuisance "
+            f"(separation ratio {delta:.2f}).",
         )
     explained_x = float(components.svd_x.r2.sum(axis=0).mean())
     explained_y = float(components.svd_y.r2.sum(axis=0).mean())

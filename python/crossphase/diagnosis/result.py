@@ -120,6 +120,6 @@ class Diagnosis:
         matplotlib.figure.Figure
             Save it with ``.savefig(path)``. Needs matplotlib: ``pip install "crossphase[report]"``.
         """
-        from crossphase.diagnosis import plot
+        from crossphase.diagnosis import plot  # noqa: PLC0415  (matplotlib is an extra)
 
         return plot.draw(self)

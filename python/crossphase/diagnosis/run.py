@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossphase import _core
+from crossphase._scalars import check_integer, check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
 from crossphase.composite import derive_composite
@@ -122,7 +123,13 @@ def diagnose(
         rule = SignalRule(signal_rule)
     except ValueError:
         raise InputValueError(f"signal_rule must be one of {', '.join(SignalRule)}; got {signal_rule!r}.") from None
-    options = _checked_options(n_components, n_folds, n_permutations, alpha, ridge)
+    options = ComponentOptions(
+        n_components=check_integer(n_components, "n_components", least=1),
+        n_folds=check_integer(n_folds, "n_folds", least=2),
+        n_permutations=check_integer(n_permutations, "n_permutations", least=1),
+        alpha=check_number(alpha, "alpha", above=0),
+        ridge=check_number(ridge, "ridge", least=0),
+    )
     kept = _checked_reduce(reduce)
     if not isinstance(standardize, bool | np.bool_):
         raise InputTypeError(f"standardize must be True or False; got {standardize!r}.")
@@ -197,33 +204,13 @@ def _read(values: Any, name: str) -> Any:
     return read_samples(values, name) if isinstance(values, str | os.PathLike) else values
 
 
-def _checked_options(n_components: Any, n_folds: Any, n_permutations: Any, alpha: Any, ridge: Any) -> ComponentOptions:
-    for name, value, least in (
-        ("n_components", n_components, 1),
-        ("n_folds", n_folds, 2),
-        ("n_permutations", n_permutations, 1),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise InputTypeError(f"{name} must be an integer; got {value!r}.")
-        if value < least:
-            raise InputValueError(f"{name} must be at least {least}; got {value}.")
-    for name, number, rule in (("alpha", alpha, "> 0"), ("ridge", ridge, ">= 0")):
-        if isinstance(number, bool) or not isinstance(number, int | float | np.integer | np.floating):
-            raise InputTypeError(f"{name} must be a number {rule}; got {number!r}.")
-        if not np.isfinite(number) or number < 0 or (number == 0 and rule == "> 0"):
-            raise InputValueError(f"{name} must be a finite number {rule}; got {number}.")
-    return ComponentOptions(int(n_components), int(n_folds), int(n_permutations), float(alpha), float(ridge))
-
-
 def _checked_reduce(reduce: Any) -> tuple[int | None, int | None]:
     sides = tuple(reduce) if isinstance(reduce, tuple | list) else (reduce, reduce)
     if len(sides) != 2:
         raise InputValueError(f"reduce must be an integer, a pair of integers or None; got {reduce!r}.")
     for side in sides:
-        if side is not None and (isinstance(side, bool) or not isinstance(side, int | np.integer)):
-            raise InputTypeError(f"reduce must be an integer, a pair of integers or None; got {reduce!r}.")
-        if side is not None and side < 1:
-            raise InputValueError(f"reduce must keep at least 1 principal component of each view; got {reduce!r}.")
+        if side is not None:
+            check_integer(side, "reduce (principal components kept of each view)", least=1)
     return sides
 
 
@@ -240,24 +227,23 @@ def _require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: i
 
 def _require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None, int | None]) -> None:
     n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
-    if p + q >= n - 1:
-        suggestion = max(1, min(100, n // 10))
-        what = "features" if reduce == (None, None) else "principal components"
-        raise InputValueError(
-            f"X and Y have {p} + {q} = {p + q} {what} for {n} rows: at least {p + q - (n - 1)} canonical correlations would be "
-            f"exactly 1 whatever the data say. Pass reduce=k with 2 k < {n - 1} to keep k principal components of each view "
-            f"(reduce={suggestion} leaves five rows a component)."
-            if p + q > n - 1
-            else f"X and Y have {p} + {q} = {p + q} {what} for {n} rows, which leaves no degree of freedom: canonical "
-            f"correlations would be 1 whatever the data say. Pass reduce=k with 2 k < {n - 1} to keep k principal components "
-            f"of each view (reduce={suggestion} leaves five rows a component)."
-        )
+    if p + q < n - 1:
+        return
+    n_exact = p + q - (n - 1)
+    why = (
+        f"at least {n_exact} canonical correlation{'s are' if n_exact > 1 else ' is'} then exactly 1 whatever the data say"
+        if n_exact
+        else "that leaves no degree of freedom, and the first canonical correlation is then nearly 1 whatever the data say"
+    )
+    raise InputValueError(
+        f"X and Y have {p} + {q} {'features' if reduce == (None, None) else 'principal components'}, which must be less than "
+        f"n_samples - 1 = {n - 1}: {why}. Pass reduce=k to keep k principal components of each view "
+        f"(reduce={max(1, min(100, n // 20))} leaves ten rows a component)."
+    )
 
 
 def _input_warnings(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWarning]:
-    found = [
-        DiagnosisWarning("constant_columns", _dropped(view)) for view in (pair.x, pair.y) if view.constant_columns
-    ]
+    found = [DiagnosisWarning("constant_columns", _dropped(view)) for view in (pair.x, pair.y) if view.constant_columns]
     found += [DiagnosisWarning(code, message) for code, message in labels.notes]
     for warning in found:
         warnings.warn(warning.message, InputWarning, stacklevel=3)
@@ -268,7 +254,9 @@ def _dropped(view: PreparedView) -> str:
     columns = view.constant_columns
     shown = ", ".join(str(c) for c in columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
     plural = "s" if len(columns) > 1 else ""
-    return f"{view.samples.name}: constant column{plural} {shown} dropped ({len(columns)} of {view.samples.n_features})."
+    return (
+        f"{view.samples.name}: constant column{plural} {shown} dropped ({len(columns)} of {view.samples.n_features})."
+    )
 
 
 def _statistical_warnings(

@@ -1,0 +1,3 @@
+from crossphase._core import cpu as cpu
+
+__version__: str

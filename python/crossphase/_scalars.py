@@ -1,0 +1,34 @@
+"""Checks of integer and real arguments."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from crossphase.errors import InputTypeError, InputValueError
+
+
+def check_integer(value: Any, name: str, *, least: int) -> int:
+    """`value` as an int, or a sentence that names the argument and its bound."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise InputTypeError(f"{name} must be an integer of at least {least}; got {value!r}.")
+    if value < least:
+        raise InputValueError(f"{name} must be at least {least}; got {value}.")
+    return int(value)
+
+
+def check_number(
+    value: Any, name: str, *, least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+) -> float:
+    """`value` as a finite float with ``least <= value``, ``above < value < below``, or a sentence."""
+    bounds = [f">= {least:g}" if least > -math.inf else "", f"> {above:g}" if above > -math.inf else ""]
+    bounds.append(f"< {below:g}" if below < math.inf else "")
+    rule = f"{name} must be a finite number{' ' if any(bounds) else ''}{' and '.join(filter(None, bounds))}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise InputTypeError(f"{rule}; got {value!r}.")
+    number = float(value)
+    if not (math.isfinite(number) and number >= least and above < number < below):
+        raise InputValueError(f"{rule}; got {value}.")
+    return number

@@ -1,0 +1,92 @@
+"""What the terminal sees: results on stdout, progress and errors on stderr, exit codes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+import typer
+from rich.console import Console
+from rich.status import Status
+from rich.text import Text
+
+from crossphase.diagnosis import Diagnosis
+from crossphase.errors import InputTypeError, InputValueError, InputWarning
+from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Turn what can go wrong into one sentence on stderr and an exit code; bugs keep their traceback."""
+
+    @functools.wraps(command)
+    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", InputWarning)  # they are in the result, which is printed
+                return command(*args, **kwargs)
+        except (InputValueError, InputTypeError, OSError) as error:
+            raise _failed(_sentence(error), EXIT_BAD_INPUT) from None
+        except ImportError as error:
+            raise _failed(str(error), EXIT_FAILED) from None
+        except MemoryError as error:
+            raise _failed(f"not enough memory ({error})" if str(error) else "not enough memory", EXIT_FAILED) from None
+        except KeyboardInterrupt:
+            raise _failed("interrupted", EXIT_INTERRUPTED) from None
+
+    return run
+
+
+@contextmanager
+def progress(first_step: str) -> Iterator[None]:
+    """A spinner with the current step, fed by the library's log; on stderr, and only if that is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    logger = logging.getLogger("crossphase")
+    with console.status(first_step) as status:
+        handler = _ToStatus(status)
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+
+
+def print_diagnosis(result: Diagnosis) -> None:
+    """The table; its first line, the verdict, in bold where there is a terminal."""
+    verdict, _, rest = str(result).partition("\n")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(verdict, style="bold"))
+    console.print(Text(rest))
+
+
+class _ToStatus(logging.Handler):
+    def __init__(self, status: Status) -> None:
+        super().__init__(logging.INFO)
+        self._status = status
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._status.update(Text(record.getMessage()))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
+
+
+def _failed(sentence: str, code: int) -> typer.Exit:
+    print(f"error: {sentence}", file=sys.stderr)
+    return typer.Exit(code)
