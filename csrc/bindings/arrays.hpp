@@ -38,6 +38,16 @@ MatrixView<T> mutable_view(Array<T>& array) {
     return {array.mutable_data(), array.shape(0), array.shape(1), array.shape(1), 1};
 }
 
+// A matrix to write to, of any strides that are whole elements.
+template <typename T>
+MatrixView<T> output_view(py::array_t<T>& array) {
+    constexpr auto width = static_cast<py::ssize_t>(sizeof(T));
+    if (array.ndim() != 2 || array.strides(0) % width != 0 || array.strides(1) % width != 0) {
+        throw py::value_error("expected a matrix with strides of whole elements");
+    }
+    return {array.mutable_data(), array.shape(0), array.shape(1), array.strides(0) / width, array.strides(1) / width};
+}
+
 // The matrices of a (batch, p, q) array.
 template <typename View, typename T>
 std::vector<View> matrices(T* data, const py::array& array) {

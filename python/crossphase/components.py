@@ -167,8 +167,11 @@ class _Judge:
     def _scores(self, components: _Components) -> np.ndarray:
         """``(n_samples, n_components, d)``: a score on one side, or one on either."""
         sides = [
-            project(view.samples, view.mean, view.on_features(weights), **self._run_on)
+            (view, view.on_features(weights))
             for view, weights in ((self._pair.x, components.weights_x), (self._pair.y, components.weights_y))
             if weights is not None
         ]
-        return sides[0][:, :, None] if len(sides) == 1 else np.stack(sides, axis=2)
+        scores = np.empty((len(self._labels), len(components.spectrum), len(sides)))
+        for side, (view, weights) in enumerate(sides):
+            project(view.samples, view.mean, weights, out=scores[:, :, side], **self._run_on)
+        return scores

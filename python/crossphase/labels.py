@@ -181,13 +181,11 @@ def _encode_measurement(name: str, values: np.ndarray) -> _Encoded:
     notes: tuple[tuple[str, str], ...] = ()
     n_distinct = len(np.unique(values))
     if 2 < n_distinct <= 100 and n_distinct < len(values) / 2 and np.equal(np.floor(values), values).all():
-        notes = (
-            (
-                "integer_valued_floats",
-                f"{name} holds {n_distinct} distinct whole numbers as floats and is taken for a measurement; "
-                "if they are classes, pass integers.",
-            ),
+        sentence = (
+            f"{name} holds {n_distinct} distinct whole numbers as floats and is taken for a measurement; "
+            "if they are classes, pass integers."
         )
+        notes = (("integer_valued_floats", sentence),)
     # R² does not see a label's scale or offset; a common one keeps the sums well conditioned.
     return _Encoded((centred / spread)[:, None], (name,), 0, notes)
 

@@ -9,7 +9,13 @@ from crossphase.samples import Samples
 
 
 def project(
-    samples: Samples, mean: np.ndarray, weights: np.ndarray, *, n_threads: int, backend: str | None = None
+    samples: Samples,
+    mean: np.ndarray,
+    weights: np.ndarray,
+    *,
+    out: np.ndarray | None = None,
+    n_threads: int,
+    backend: str | None = None,
 ) -> np.ndarray:
     """Centred scores ``(samples - mean) @ weights``, shape (n_samples, k), float64.
 
@@ -19,12 +25,16 @@ def project(
         ``(n_samples, n_features)``; read once, converted a few rows at a time.
     mean : array, shape (n_features,)
     weights : array, shape (n_features, k)
+    out : array of float64, shape (n_samples, k), optional
+        Filled and returned; any strides.
     """
     implementation = select("projection", samples.values, backend=backend)
-    scores = implementation.run(
+    scores = np.empty((samples.n_samples, weights.shape[1])) if out is None else out
+    implementation.run(
         samples.values,
         np.ascontiguousarray(mean, dtype=np.float64),
         np.ascontiguousarray(weights, dtype=np.float64),
+        scores,
         n_threads=n_threads,
     )
-    return np.asarray(scores)
+    return scores

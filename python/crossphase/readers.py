@@ -12,6 +12,7 @@ import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
 
+_NPY_MAGIC = b"\x93NUMPY"
 _TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
@@ -69,16 +70,17 @@ def _existing_file(path: str | os.PathLike[str], name: str) -> Path:
 
 
 def _map_npy(file: Path, name: str) -> np.ndarray:
+    with file.open("rb") as stream:
+        if stream.read(len(_NPY_MAGIC)) != _NPY_MAGIC:
+            raise InputValueError(f"{name}: {file} is not a whole .npy file (it does not begin like one).")
     try:
         return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
-        if "allow_pickle" in str(error) or "Python objects" in str(error):
+    except Exception as error:  # NumPy's header parser raises what Python's tokenizer does
+        if "Python objects" in str(error) or "allow_pickle" in str(error):
             raise InputTypeError(
                 f"{name}: {file} holds pickled Python objects, which are never loaded: they could run any code. Save a plain "
                 "array instead, e.g. numpy.save(path, array.astype('float32')), or strings as array.astype(str)."
             ) from error
-        raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
-    except (OSError, EOFError, OverflowError, SyntaxError, TypeError) as error:  # what numpy.load lets through
         raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
 
 

@@ -39,13 +39,14 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look, change nothing."""
+    signature = _core.cpu.lapack_signature()
     found = [
         Finding("crossphase", _core.__version__),
         Finding("python", platform.python_version(), platform.platform()),
         *(Finding(name, _version(name) or "missing", "required") for name in ("numpy", "scipy")),
         _instruction_set(),
         _threads(),
-        Finding("LAPACK", "from SciPy", _core.cpu.lapack_signature()),
+        Finding("LAPACK", "from SciPy", f"{64 if '64' in signature or 'long' in signature else 32}-bit integers"),
         _gpu(),
     ]
     found += [Finding(name, _version(name) or "not installed", why) for name, why in _OPTIONAL.items()]

@@ -1,0 +1,240 @@
+"""``diagnose`` from end to end: what it returns, prints, writes and draws."""
+
+import dataclasses
+import json
+import warnings
+from importlib import resources
+
+import jsonschema
+import numpy as np
+import pytest
+
+import crossphase
+from crossphase.demo_data import load_demo
+from crossphase.diagnosis import Objective
+from crossphase.regimes import Regime
+
+
+@pytest.fixture(scope="module")
+def spiked():
+    """Two strong shared directions that are the labels, independent nuisance of larger variance in Y."""
+    rng = np.random.default_rng(7)
+    n, k = 800, 2
+    shared = rng.normal(size=(n, k)) * 2
+    X = np.hstack([shared + 0.5 * rng.normal(size=(n, k)), rng.normal(size=(n, 8))])
+    Y = np.hstack([shared + 0.5 * rng.normal(size=(n, k)), rng.normal(size=(n, 6))])
+    return X, Y, shared
+
+
+@pytest.fixture(scope="module")
+def result(spiked):
+    return crossphase.diagnose(*spiked)
+
+
+def test_population_values_are_found(result):
+    """κ² = 4, γ = 1/4: ρ = 4 / 4.25; independent nuisance, so every ratio is well above 1."""
+    assert result.regime is Regime.BOTH
+    assert result.regime_reverse is Regime.BOTH
+    assert (result.n_recovered_ca, result.n_recovered_cp, result.n_recovered_cp_reverse) == (2, 2, 2)
+    # Four standard errors of a correlation at n = 800: 4 (1 - ρ²) / sqrt(n) = .016.
+    np.testing.assert_allclose(result.components.cca.spectrum[:2], 4 / 4.25, atol=0.016)
+    assert result.recommendation.objective in (Objective.ALIGN, Objective.PREDICT_Y_FROM_X, Objective.PREDICT_X_FROM_Y)
+
+
+def test_nuisance_shared_by_both_views_defeats_alignment():
+    """ν = .99 against ρ = .5: the shared nuisance comes first in the coherence, and its large variance in the gains."""
+    rng = np.random.default_rng(3)
+    n = 2000
+    signal, nuisance = rng.normal(size=(2, n, 1))
+    X = np.hstack([signal + rng.normal(size=(n, 1)), 5 * nuisance, rng.normal(size=(n, 3))])
+    Y = np.hstack([signal + rng.normal(size=(n, 1)), 5 * nuisance + 0.5 * rng.normal(size=(n, 1))])
+    found = crossphase.diagnose(X, Y, signal)
+    assert found.regime is Regime.NEITHER
+    assert found.regime_reverse is Regime.NEITHER
+    assert found.recommendation.objective in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y)
+
+
+def test_labels_unknown_to_both_views_decide_nothing():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(400, 5)), rng.normal(size=(400, 4))
+    found = crossphase.diagnose(X, Y, np.tile([0.0, 1.0], 200) + 0 * X[:, 0])
+    if (
+        not found.components.cca.r2.any()
+        and not found.components.cp.r2.any()
+        and not found.components.cp_reverse.r2.any()
+    ):
+        assert found.recommendation.objective is Objective.UNDECIDED
+    else:
+        assert "signal_within_noise" in {w.code for w in found.warnings}
+
+
+def test_the_same_bytes_for_any_threads_and_layout(spiked):
+    X, Y, labels = spiked
+    wide = np.zeros((len(X), 2 * X.shape[1]))
+    wide[:, ::2] = X
+    texts = {
+        crossphase.diagnose(x, y, labels, n_threads=n).to_json()
+        for n in (1, 2, 3, 7)
+        for x, y in ((X, Y), (np.asfortranarray(X), Y[::-1][::-1]), (wide[:, ::2], np.asfortranarray(Y)))
+    }
+    assert len(texts) == 1
+
+
+def test_backends_agree(spiked, result):
+    reference = crossphase.diagnose(*spiked, backend="reference")
+    assert reference.backend == "reference"
+    np.testing.assert_allclose(reference.components.cca.spectrum, result.components.cca.spectrum, rtol=1e-10)
+    np.testing.assert_allclose(reference.components.cp.r2, result.components.cp.r2, atol=1e-10)
+    assert reference.regime == result.regime
+
+
+def test_inputs_are_left_alone(spiked):
+    copies = [array.copy() for array in spiked]
+    crossphase.diagnose(*spiked, standardize=True, reduce=4)
+    for before, after in zip(copies, spiked, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "bfloat16"])
+def test_narrow_types_equal_their_values_in_float64(spiked, dtype):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    narrow = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
+    X, Y = (array.astype(narrow) for array in spiked[:2])
+    from_narrow = crossphase.diagnose(X, Y, spiked[2])
+    from_wide = crossphase.diagnose(X.astype(np.float64), Y.astype(np.float64), spiked[2])
+    assert (from_narrow.dtype_x, from_wide.dtype_x) == (dtype, "float64")
+    assert from_narrow.components.cca.spectrum.tobytes() == from_wide.components.cca.spectrum.tobytes()
+    assert from_narrow.components.cp.r2.tobytes() == from_wide.components.cp.r2.tobytes()
+
+
+def test_paths_equal_arrays(spiked, result, tmp_path):
+    for name, array in zip(("x", "y", "labels"), spiked, strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    from_files = crossphase.diagnose(tmp_path / "x.npy", str(tmp_path / "y.npy"), tmp_path / "labels.npy")
+    assert from_files.to_json() == result.to_json()
+
+
+def test_standardize_is_column_scaling(spiked):
+    X, Y, labels = spiked
+    scaled = crossphase.diagnose(1000 * X, Y, labels, standardize=True)
+    plain = crossphase.diagnose(X / X.std(axis=0, ddof=1), Y / Y.std(axis=0, ddof=1), labels)
+    assert scaled.settings.standardize
+    assert not plain.settings.standardize
+    np.testing.assert_allclose(scaled.components.cp.spectrum, plain.components.cp.spectrum, rtol=1e-10)
+    np.testing.assert_allclose(scaled.components.svd_x.spectrum, plain.components.svd_x.spectrum, rtol=1e-10)
+
+
+def test_reduce_is_principal_components(spiked):
+    X, Y, labels = spiked
+    found = crossphase.diagnose(X, Y, labels, reduce=(4, None))
+    centred = X - X.mean(axis=0)
+    axes = np.linalg.svd(centred, full_matrices=False)[2][:4]
+    by_hand = crossphase.diagnose(centred @ axes.T, Y, labels)
+    np.testing.assert_allclose(found.components.cca.spectrum, by_hand.components.cca.spectrum, rtol=1e-9)
+    assert (found.settings.reduce_x, found.settings.reduce_y) == (4, None)
+    assert len(found.components.svd_x.spectrum) == 4
+
+
+def test_constant_columns_are_dropped_and_named(spiked, result):
+    X, Y, labels = spiked
+    padded = np.insert(X, [0, 3], 5.0, axis=1)
+    with pytest.warns(crossphase.InputWarning, match=r"X: constant columns 0, 4 dropped \(2 of 12\)"):
+        found = crossphase.diagnose(padded, Y, labels)
+    assert found.constant_columns_x == (0, 4)
+    assert ("constant_columns" in found.warnings[0].code) and "0, 4" in found.warnings[0].message
+    np.testing.assert_allclose(found.components.cca.spectrum, result.components.cca.spectrum, rtol=1e-10)
+
+
+def test_columns_of_rounding_dust_count_as_constant(spiked):
+    X, Y, labels = spiked
+    X = np.hstack([X, np.full((len(X), 1), 1.1)]).astype(np.float32)
+    X[::2, -1] = np.nextafter(X[0, -1], np.float32(2))
+    with pytest.warns(crossphase.InputWarning, match="constant column 10 dropped"):
+        crossphase.diagnose(X, Y, labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda X, Y, labels: (X[:40], Y[:40], labels[:40]), "few_rows"),
+        (lambda X, Y, labels: (1e-3 * X, Y, labels), "ridge_dominates"),
+    ],
+)
+def test_statistical_warnings_stay_in_the_result(spiked, change, code):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = crossphase.diagnose(*change(*spiked))
+    assert code in {w.code for w in found.warnings}
+    assert f"[{code}]" in str(found)
+
+
+def test_json_follows_its_schema(result):
+    schema = json.loads(resources.files("crossphase.diagnosis").joinpath("schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(result.to_json())
+    jsonschema.validate(document, schema)
+    jsonschema.validate(json.loads(crossphase.diagnose(*load_demo()).to_json(indent=None)), schema)
+    assert document["delta_ca"]["value"] == result.delta_ca.value
+    assert document["components"]["cca"]["spectrum"] == result.components.cca.spectrum.tolist()
+    document["regime"] = "perhaps"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_infinite_ratios_are_valid_json():
+    """One component: it is signal, there is no nuisance, and the ratio is infinite."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(50, 1))
+    Y = X + rng.normal(size=(50, 1))
+    found = crossphase.diagnose(X, Y, X[:, 0])
+    assert found.delta_ca.value == np.inf
+    schema = json.loads(resources.files("crossphase.diagnosis").joinpath("schema.json").read_text())
+    document = json.loads(found.to_json(), parse_constant=pytest.fail)
+    jsonschema.validate(document, schema)
+    assert document["delta_ca"]["value"] == "Infinity"
+    assert "∞" in str(found)
+
+
+def test_text_tells_the_verdict_first(result):
+    lines = str(result).splitlines()
+    assert lines[0].startswith("What to train: ")
+    assert max(map(len, lines)) <= 90
+    assert "800 pairs, 10 + 8 features (float64, float64), 2 label columns" in str(result).replace("\n  ", " ")
+    for name in ("align (CA)", "predict Y from X", "predict X from Y"):
+        assert sum(name in line for line in lines) >= 1
+
+
+def test_result_is_frozen(result):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.regime = Regime.NEITHER
+
+
+def test_plot_marks_point_signal_and_nuisance(result):
+    pytest.importorskip("matplotlib")
+    figure = result.plot()
+    plane, ca = figure.axes[0], figure.axes[1]
+    point = plane.lines[-1]
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (result.composite.kappa, result.composite.nu)
+    assert len(ca.patches) == len(result.components.cca.spectrum)
+    heights = {round(patch.get_height(), 12) for patch in ca.patches}
+    assert heights == {round(value, 12) for value in result.components.cca.spectrum}
+    assert "signal (2)" in [text.get_text() for text in ca.get_legend().get_texts()]
+
+
+def test_memory_stays_below_twice_the_inputs():
+    """The promise of the README, at the size it is made for, by the kernel's own count of resident pages."""
+    psutil = pytest.importorskip("psutil")
+    rng = np.random.default_rng(0)
+    X, Y, labels = rng.normal(size=(5000, 100)), rng.normal(size=(5000, 100)), np.eye(44)[rng.integers(44, size=5000)]
+    crossphase.diagnose(X[:500], Y[:500], labels[:500])  # threads, LAPACK and lazy imports are not the call's
+    status = "/proc/self/status"
+    try:
+        with open("/proc/self/clear_refs", "w") as stream:  # noqa: PTH123
+            stream.write("5")  # the peak starts anew
+    except OSError:
+        pytest.skip("this system has no resettable peak of resident memory")
+    before = psutil.Process().memory_info().rss
+    crossphase.diagnose(X, Y, labels)
+    with open(status) as stream:  # noqa: PTH123
+        peak = next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmHWM"))
+    assert peak - before <= 2 * (X.nbytes + Y.nbytes + labels.nbytes)

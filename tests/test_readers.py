@@ -1,0 +1,123 @@
+"""Files become arrays, or a sentence."""
+
+import os
+import re
+
+import numpy as np
+import pytest
+
+from crossphase.errors import InputTypeError, InputValueError
+from crossphase.readers import read_label_files, read_labels, read_samples
+
+
+@pytest.fixture
+def matrix(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.arange(12.0).reshape(4, 3))
+    return path
+
+
+def test_samples_are_mapped_not_loaded(matrix):
+    values = read_samples(matrix, "X")
+    assert isinstance(values.base, np.memmap) or isinstance(values, np.memmap)
+    np.testing.assert_array_equal(values, np.arange(12.0).reshape(4, 3))
+    with pytest.raises(ValueError, match="read-only"):
+        values[0, 0] = 1
+
+
+def test_missing_and_directory(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"X: no such file: .*nothing\.npy"):
+        read_samples(tmp_path / "nothing.npy", "X")
+    with pytest.raises(IsADirectoryError, match="X must be a file"):
+        read_samples(tmp_path, "X")
+
+
+def test_pickled_objects_are_refused_unopened(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    path = tmp_path / "x.npy"
+    np.save(path, np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(InputTypeError, match="pickled Python objects, which are never loaded"):
+        read_samples(path, "X")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("kept", [0, 1, 5, 9, 40, 127, 128, 129, 200])
+def test_truncated_files(matrix, kept):
+    content = matrix.read_bytes()
+    matrix.write_bytes(content[:kept])
+    with pytest.raises(InputValueError, match=r"X: .*x\.npy is (empty|not a whole \.npy file)"):
+        read_samples(matrix, "X")
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_damaged_headers_never_crash(matrix, seed):
+    content = bytearray(matrix.read_bytes())
+    rng = np.random.default_rng(seed)
+    for position in rng.integers(0, 128, size=3):
+        content[position] = rng.integers(256)
+    matrix.write_bytes(content)
+    try:
+        values = read_samples(matrix, "X")
+    except (InputValueError, InputTypeError) as error:
+        assert "x.npy" in str(error)
+    else:
+        assert values.nbytes <= len(content)  # a header that lies about the size is found out
+
+
+def test_lying_header_allocates_nothing(tmp_path):
+    path = tmp_path / "x.npy"
+    with path.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": (10**9, 10**6)})
+    with pytest.raises(InputValueError, match=r"not a whole \.npy file"):
+        read_samples(path, "X")
+
+
+def test_samples_must_be_npy(tmp_path):
+    path = tmp_path / "x.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputValueError, match=re.escape("X must be a .npy file")):
+        read_samples(path, "X")
+
+
+def test_label_table(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("species,age,count\noak,1.5,3\nelm,2.5,4\n", encoding="utf-8")
+    labels = read_labels(path)
+    assert {name: values.dtype.kind for name, values in labels.items()} == {"species": "U", "age": "f", "count": "i"}
+    np.testing.assert_array_equal(labels["age"], [1.5, 2.5])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("species\n", "a line of column names and a line for each row; got 1"),
+        ("a,b\n1\n", r"line 2 of .* has 1 cells; the first line has 2"),
+        ("a,a\n1,2\n", "names a column twice"),
+        ("a\noak\n \n", r"column 'a' of .* is empty in row 1"),
+        ("", "is empty"),
+    ],
+)
+def test_label_tables_that_are_wrong(tmp_path, content, sentence):
+    path = tmp_path / "labels.csv"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputValueError, match=sentence):
+        read_labels(path)
+
+
+def test_label_table_must_be_text(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"a\n\xff\xfe\x00\n")
+    with pytest.raises(InputValueError, match="not a UTF-8 table"):
+        read_labels(path)
+
+
+def test_several_label_files(tmp_path):
+    np.save(tmp_path / "digit.npy", np.arange(3))
+    (tmp_path / "more.csv").write_text("age\n1.5\n2\n3\n", encoding="utf-8")
+    labels = read_label_files([tmp_path / "digit.npy", tmp_path / "more.csv"])
+    assert list(labels) == ["digit", "more.age"]
+    with pytest.raises(InputValueError, match="two files are named digit"):
+        read_label_files([tmp_path / "digit.npy", tmp_path / "digit.npy"])
