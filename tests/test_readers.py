@@ -1,5 +1,6 @@
 """Files become arrays, or a sentence."""
 
+import contextlib
 import os
 import re
 
@@ -59,12 +60,8 @@ def test_damaged_headers_never_crash(matrix, seed):
     for position in rng.integers(0, 128, size=3):
         content[position] = rng.integers(256)
     matrix.write_bytes(content)
-    try:
-        values = read_samples(matrix, "X")
-    except (InputValueError, InputTypeError) as error:
-        assert "x.npy" in str(error)
-    else:
-        assert values.nbytes <= len(content)  # a header that lies about the size is found out
+    with contextlib.suppress(InputValueError, InputTypeError):
+        assert read_samples(matrix, "X").nbytes <= len(content)  # a header that lies about the size is found out
 
 
 def test_lying_header_allocates_nothing(tmp_path):

@@ -94,11 +94,18 @@ def _to_numpy(values: Any, name: str) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
         raise InputTypeError(f"{name} is a masked array; its mask would be ignored. Drop the masked rows first.")
     try:
-        return np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        array = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     except ValueError as error:
         raise InputValueError(
             f"{name} must have one value a row; NumPy cannot make an array of it ({error})."
         ) from error
+    if (
+        isinstance(values, list | tuple)
+        and array.dtype.kind in "US"
+        and not all(isinstance(v, str | bytes) for v in values)
+    ):
+        return np.array(values, dtype=object)  # NumPy would have turned the numbers among the strings into strings
+    return array
 
 
 def _as_variable(values: Any, name: str) -> np.ndarray:

@@ -1,0 +1,192 @@
+"""Every kind of bad input gets a sentence that names the argument, what came, what is wanted and the way out; never a number.
+
+The table crosses defects with the argument they sit in; each case says which words the sentence must hold.
+"""
+
+import re
+
+import numpy as np
+import pytest
+
+import crossphase
+from crossphase.errors import InputTypeError, InputValueError
+
+N, P, Q = 60, 5, 4
+
+
+def good():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(N, P))
+    return {"X": X, "Y": X[:, :Q] + rng.normal(size=(N, Q)), "labels": np.arange(N) % 3}
+
+
+def at(value, row, column):
+    def change(array):
+        array = array.copy()
+        array[row, column] = value
+        return array
+
+    return change
+
+
+# name: (how the array is damaged, error, words the sentence must hold besides the argument's name)
+ARRAY_DEFECTS = {
+    "nan": (at(np.nan, 7, 2), InputValueError, ["finite", "nan", "row 7", "column 2", "1 such value in all", "Drop"]),
+    "inf": (at(np.inf, 0, 3), InputValueError, ["finite", "inf", "row 0", "column 3"]),
+    "minus inf": (at(-np.inf, N - 1, 0), InputValueError, ["finite", "-inf", f"row {N - 1}", "column 0"]),
+    "many nan": (at(np.nan, slice(3, 5), slice(None)), InputValueError, ["row 3", "column 0", "such values in all"]),
+    "float32 nan": (lambda a: at(np.nan, 9, 1)(a.astype("f4")), InputValueError, ["row 9", "column 1"]),
+    "float16 inf": (lambda a: at(np.inf, 2, 2)(a.astype("f2")), InputValueError, ["finite", "inf"]),
+    "one row short": (lambda a: a[:-1], InputValueError, ["same number of rows", str(N - 1), str(N)]),
+    "no rows": (lambda a: a[:0], InputValueError, ["empty", "at least one row"]),
+    "no columns": (lambda a: a[:, :0], InputValueError, ["empty", "at least one row and column"]),
+    "one-dimensional": (lambda a: a[:, 0], InputValueError, ["(n_samples, n_features)", f"({N},)", "[:, None]"]),
+    "three-dimensional": (lambda a: a[:, :, None], InputValueError, ["(n_samples, n_features)", "1)"]),
+    "scalar": (lambda a: np.float64(3), InputValueError, ["(n_samples, n_features)", "()"]),
+    "integers": (
+        lambda a: (10 * a).astype(int),
+        InputTypeError,
+        ["float16, bfloat16, float32 or float64", "int64", "astype"],
+    ),
+    "uint16": (lambda a: np.abs(a).astype("u2"), InputTypeError, ["uint16", "astype", "bfloat16 bits", 'view("V2")']),
+    "booleans": (lambda a: a > 0, InputTypeError, ["bool", "astype"]),
+    "complex": (lambda a: a + 1j, InputTypeError, ["complex128", "separate columns"]),
+    "strings": (lambda a: a.astype(str), InputTypeError, ["<U", "np.asarray"]),
+    "bytes": (lambda a: a.astype("S8"), InputTypeError, ["|S8", "np.asarray"]),
+    "objects": (lambda a: a.astype(object), InputTypeError, ["object", "np.asarray"]),
+    "dates": (lambda a: a.astype("M8[D]"), InputTypeError, ["datetime64", "floating-point"]),
+    "long double": (lambda a: a.astype(np.longdouble), InputTypeError, ["float128", "astype"]),
+    "ragged": (lambda a: [[1.0, 2.0], [3.0]], InputTypeError, ["list", "NumPy cannot read"]),
+    "none": (lambda a: None, InputTypeError, ["object"]),
+    "masked": (lambda a: np.ma.masked_greater(a, 1), InputTypeError, ["masked array", "Drop or fill"]),
+    "constant": (lambda a: np.ones_like(a), InputValueError, ["constant", "all", "columns", "Check"]),
+    "huge": (lambda a: 1e200 * a, InputValueError, ["overflow", "rescale"]),
+}
+
+
+@pytest.mark.parametrize("argument", ["X", "Y"])
+@pytest.mark.parametrize("defect", ARRAY_DEFECTS)
+def test_array_defects(defect, argument):
+    damage, error, words = ARRAY_DEFECTS[defect]
+    inputs = good()
+    inputs[argument] = damage(inputs[argument])
+    with pytest.raises(error) as caught:
+        crossphase.diagnose(**inputs)
+    sentence = str(caught.value)
+    assert re.search(rf"\b{argument}\b", sentence), sentence
+    for word in words:
+        assert word in sentence, sentence
+
+
+LABEL_DEFECTS = {
+    "one class": (lambda n: np.zeros(n, int), InputValueError, ["one class only", "'0' in all 60 rows", "two classes"]),
+    "constant measurement": (lambda n: np.full(n, 2.5), InputValueError, ["'2.5' in all 60 rows", "varies"]),
+    "missing measurement": (
+        lambda n: np.r_[np.nan, np.arange(n - 1.0)],
+        InputValueError,
+        ["finite", "nan", "row 0", "Drop"],
+    ),
+    "missing name": (lambda n: ["a", "b", None] * (n // 3), InputValueError, ["missing value", "row 2", "drop"]),
+    "short": (lambda n: np.arange(n - 1) % 2, InputValueError, ["one row for each of the 60 rows", "got 59"]),
+    "empty": (lambda n: [], InputValueError, ["empty", "at least one"]),
+    "no variables": (lambda n: {}, InputValueError, ["empty", "at least one"]),
+    "uneven": (lambda n: {"a": np.arange(n) % 2, "b": [1, 2]}, InputValueError, ["one value a row", "'b': 2"]),
+    "identifiers": (np.arange, InputValueError, ["60 classes in 60 rows", "identifier", "astype(float)"]),
+    "dates": (lambda n: np.arange(n).astype("M8[D]"), InputTypeError, ["datetime64", "Convert"]),
+    "complex": (lambda n: np.arange(n) * 1j, InputTypeError, ["complex128", "Convert"]),
+    "mixed": (lambda n: ["a", 1, 2.5] * (n // 3), InputTypeError, ["strings only, or numbers only", "row 1", "str()"]),
+    "three-dimensional": (lambda n: np.zeros((n, 1, 1)), InputValueError, ["(n_samples, n_labels)", "(60, 1, 1)"]),
+    "masked": (lambda n: np.ma.masked_equal(np.arange(n) % 3, 0), InputTypeError, ["masked array", "Drop"]),
+}
+
+
+@pytest.mark.parametrize("defect", LABEL_DEFECTS)
+def test_label_defects(defect):
+    make, error, words = LABEL_DEFECTS[defect]
+    with pytest.raises(error) as caught:
+        crossphase.diagnose(**{**good(), "labels": make(N)})
+    for word in ["label", *words]:
+        assert word in str(caught.value)
+
+
+SETTINGS = {
+    "n_components": [(0, "at least 1; got 0"), (2.5, "an integer"), ("3", "an integer"), (True, "an integer")],
+    "n_folds": [(1, "at least 2"), (N + 1, f"{N + 1} folds for {N} rows"), (None, "an integer")],
+    "n_permutations": [(0, "at least 1"), (1.0, "an integer")],
+    "alpha": [(0, "> 0; got 0"), (-1.0, "> 0"), (np.nan, "finite"), ("1", "a finite number")],
+    "ridge": [(-1e-6, ">= 0; got -1e-06"), (np.inf, "finite"), (None, "a finite number")],
+    "standardize": [("yes", "True or False"), (1, "True or False")],
+    "reduce": [(0, "at least 1"), (2.5, "an integer"), ((1, 2, 3), "a pair of integers"), ((3, 0), "at least 1")],
+    "n_threads": [(0, "at least 1"), (1.5, "an integer")],
+    "method": [("magic", "method must be one of components; got 'magic'")],
+    "signal_rule": [("knee", "elbow, elbow_log, permutation; got 'knee'")],
+    "backend": [("gpu", "cpu, reference or None; got 'gpu'")],
+}
+
+
+@pytest.mark.parametrize(("setting", "value", "words"), [(s, v, w) for s, cases in SETTINGS.items() for v, w in cases])
+def test_settings(setting, value, words):
+    with pytest.raises((InputValueError, InputTypeError)) as caught:
+        crossphase.diagnose(**good(), **{setting: value})
+    assert setting in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("n", [1, 2, 9])
+def test_too_few_rows(n):
+    inputs = {name: values[:n] for name, values in good().items()}
+    inputs["labels"] = np.arange(n) / 7
+    with pytest.raises(InputValueError, match=rf"(at least 10 rows; got {n}\. Collect more pairs)|labels must tell"):
+        crossphase.diagnose(**inputs)
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "q", "sentence"),
+    [
+        (
+            60,
+            40,
+            30,
+            r"40 \+ 30 features, .* n_samples - 1 = 59: at least 11 canonical correlations are then exactly 1",
+        ),
+        (60, 30, 30, r"at least 1 canonical correlation is then exactly 1"),
+        (60, 30, 29, r"30 \+ 29 features, .* no degree of freedom"),
+    ],
+)
+def test_more_features_than_rows_names_the_option(n, p, q, sentence):
+    rng = np.random.default_rng(0)
+    X, Y, labels = rng.normal(size=(n, p)), rng.normal(size=(n, q)), np.arange(n) % 2
+    with pytest.raises(InputValueError, match=sentence) as caught:
+        crossphase.diagnose(X, Y, labels)
+    suggested = int(re.search(r"\(reduce=(\d+) leaves", str(caught.value)).group(1))
+    found = crossphase.diagnose(X, Y, labels, reduce=suggested)  # the remedy works
+    assert found.components.cca.spectrum.max() < 1
+
+
+def test_one_feature_less_is_accepted():
+    rng = np.random.default_rng(0)
+    found = crossphase.diagnose(rng.normal(size=(60, 29)), rng.normal(size=(60, 29)), np.arange(60) % 2)
+    assert "few_rows" in {warning.code for warning in found.warnings}
+
+
+def test_reduction_that_is_not_enough():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(60, 80)), rng.normal(size=(60, 70))
+    with pytest.raises(InputValueError, match=r"30 \+ 30 principal components"):
+        crossphase.diagnose(X, Y, np.arange(60) % 2, reduce=30)
+
+
+def test_pairs_of_identical_views_are_no_crash():
+    """Correlation 1 everywhere is the truth here."""
+    X = good()["X"]
+    found = crossphase.diagnose(X, X, np.arange(N) % 3)
+    # ridge 1e-6 against variances near 1 takes about 1e-6 off.
+    assert found.components.cca.spectrum.min() > 1 - 1e-5
+
+
+def test_repeated_columns_are_no_crash():
+    inputs = good()
+    inputs["X"] = np.hstack([inputs["X"], inputs["X"][:, :2]])
+    found = crossphase.diagnose(**inputs)
+    assert np.isfinite(found.components.cca.spectrum).all()
+    assert found.components.cca.spectrum.max() < 1

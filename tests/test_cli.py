@@ -1,0 +1,236 @@
+"""The command line, run as a user runs it: another process, files, a terminal."""
+
+import json
+import os
+import pty
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from crossphase.demo_data import load_demo
+from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
+
+pytest.importorskip("typer")
+
+COMMAND = [sys.executable, "-m", "crossphase"]
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, array in zip(("x", "y", "labels"), load_demo(), strict=True):
+        np.save(tmp_path / f"{name}.npy", array)
+    return tmp_path
+
+
+def test_demo_is_quick_and_decides():
+    start = time.perf_counter()
+    done = run("demo")
+    assert time.perf_counter() - start < 10
+    assert done.returncode == 0
+    assert "What to train: predict X from Y" in done.stdout
+    assert done.stderr == ""
+
+
+def test_diagnose_table_json_and_plot(files):
+    done = run(
+        *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy"),
+        *("--json", files / "out.json", "--plot", files / "out.png"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("What to train: ")
+    assert json.loads((files / "out.json").read_text())["n_samples"] == 2000
+    assert (files / "out.png").read_bytes().startswith(b"\x89PNG")
+    assert sorted(p.name for p in files.iterdir()) == ["labels.npy", "out.json", "out.png", "x.npy", "y.npy"]
+
+
+def test_json_on_stdout_is_only_json(files):
+    done = run("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", "-")
+    assert json.loads(done.stdout)["regime"] == "neither"
+    assert done.stderr == ""
+
+
+def test_options_reach_the_library(files):
+    done = run(
+        *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", "-"),
+        *("--signal-rule", "permutation", "--n-components", 7, "--n-folds", 4, "--n-permutations", 9, "--alpha", 2),
+        *("--ridge", "1e-5", "--standardize", "--reduce", 20, "--n-threads", 1),
+    )
+    settings = json.loads(done.stdout)["settings"]
+    assert settings == {
+        "method": "components",
+        "signal_rule": "permutation",
+        "n_components": 7,
+        "n_folds": 4,
+        "n_permutations": 9,
+        "alpha": 2.0,
+        "ridge": 1e-5,
+        "standardize": True,
+        "reduce_x": 20,
+        "reduce_y": 20,
+        "fold_seed": 42,
+        "permutation_seed": 12345,
+    }
+
+
+def test_several_label_files(files):
+    (files / "size.csv").write_text("area\n" + "\n".join(f"{i / 7}" for i in range(2000)) + "\n")
+    labels = ("--labels", files / "labels.npy", "--labels", files / "size.csv")
+    done = run("diagnose", files / "x.npy", files / "y.npy", *labels, "--json", "-")
+    assert json.loads(done.stdout)["label_columns"][-2:] == ["labels=9", "size.area"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing.npy", "y.npy", "--labels", "labels.npy"], "error: X: no such file: nothing.npy"),
+        (["x.npy", ".", "--labels", "labels.npy"], "error: Y must be a file; . is a directory."),
+        (["x.npy", "empty.npy", "--labels", "labels.npy"], "error: Y: empty.npy is empty (0 bytes)."),
+        (["objects.npy", "y.npy", "--labels", "labels.npy"], "error: X: objects.npy holds pickled Python objects"),
+        (["nan.npy", "y.npy", "--labels", "labels.npy"], "error: X must be finite; got nan at row 11, column 2"),
+        (["x.npy", "short.npy", "--labels", "labels.npy"], "error: X and Y must have the same number of rows"),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--n-folds", "1"], "error: n_folds must be at least 2; got 1."),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--json", "no/out.json"], "does not exist; create it first."),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--json", "."],
+            "error: --json must name a file; . is a directory.",
+        ),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--plot", "out.gif"],
+            "error: --plot must end in .png, .svg, .pdf",
+        ),
+        (["x.npy", "y.npy"], "--labels"),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--signal-rule", "knee"], "knee"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(files, arguments, sentence):
+    X, Y, _ = load_demo()
+    (files / "empty.npy").touch()
+    np.save(files / "objects.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
+    np.save(files / "short.npy", Y[:-1])
+    X = X.copy()
+    X[11, 2] = np.nan
+    np.save(files / "nan.npy", X)
+    done = run("diagnose", *arguments, cwd=files)
+    assert done.returncode == EXIT_BAD_INPUT
+    assert done.stdout == ""
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_write_keeps_the_old_file(files):
+    """The disk is full at the end of the run: no file may grow past one kilobyte."""
+    old = files / "out.json"
+    old.write_text("precious")
+    done = run(
+        *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", old),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
+    )
+    assert done.returncode == EXIT_BAD_INPUT
+    assert done.stderr.startswith("error: ")
+    assert old.read_text() == "precious"
+    assert sorted(p.name for p in files.iterdir()) == ["labels.npy", "out.json", "x.npy", "y.npy"]
+
+
+def test_doctor():
+    done = run("doctor")
+    assert done.returncode == 0
+    for topic in ("crossphase", "numpy", "scipy", "instruction set", "threads", "GPU", "matplotlib"):
+        assert topic in done.stdout
+    findings = {entry["topic"]: entry["value"] for entry in json.loads(run("doctor", "--json", "-").stdout)}
+    assert findings["numpy"] == np.__version__
+
+
+def test_version_help_and_no_arguments():
+    import crossphase
+
+    assert run("--version").stdout.strip() == crossphase.__version__
+    for command in ("diagnose", "demo", "doctor"):
+        shown = run(command, "--help")
+        assert shown.returncode == 0
+        assert "Exit codes" in shown.stdout
+    assert run().returncode == 2
+    assert run("dagnose").returncode == EXIT_BAD_INPUT
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path):
+    (tmp_path / "typer.py").write_text("raise ModuleNotFoundError(\"No module named 'typer'\", name='typer')")
+    done = run("demo", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == EXIT_FAILED
+    assert done.stderr == 'error: the command line needs typer and rich: pip install "crossphase[cli]"\n'
+
+
+def run_on_terminal(*arguments, **environment):
+    """Output of the command with stdout and stderr on one pseudo-terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=follower,
+        stderr=follower,
+        env={**os.environ, "TERM": "xterm-256color", **environment},
+    )
+    os.close(follower)
+    chunks = []
+    try:
+        while chunk := os.read(leader, 4096):
+            chunks.append(chunk)
+    except OSError:  # the other side closed: how Linux ends a pseudo-terminal
+        pass
+    os.close(leader)
+    assert process.wait(timeout=60) == 0
+    return b"".join(chunks).decode()
+
+
+def test_progress_and_bold_only_on_a_terminal():
+    shown = run_on_terminal("demo")
+    assert "\x1b[1m" in shown
+    assert "moments of 2000 pairs" in shown or "components, 10 label columns" in shown
+    plain = run("demo")
+    assert "\x1b" not in plain.stdout + plain.stderr
+
+
+def test_no_color():
+    shown = run_on_terminal("demo", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]m", shown), "a colour in spite of NO_COLOR"
+
+
+def test_ctrl_c_leaves_cleanly(files):
+    """A long run (many permutations) is interrupted: within two seconds, code 130, nothing half-written."""
+    process = subprocess.Popen(
+        [
+            *COMMAND,
+            "diagnose",
+            "x.npy",
+            "y.npy",
+            "--labels",
+            "labels.npy",
+            "--n-permutations",
+            "20000",
+            "--json",
+            "o.json",
+        ],
+        cwd=files,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(3)
+    assert process.poll() is None, "the run ended before it could be interrupted"
+    start = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert time.perf_counter() - start < 2
+    assert process.returncode == EXIT_INTERRUPTED
+    assert (out, err) == ("", "error: interrupted\n")
+    assert sorted(p.name for p in files.iterdir()) == ["labels.npy", "x.npy", "y.npy"]
