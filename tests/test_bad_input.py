@@ -59,7 +59,7 @@ ARRAY_DEFECTS = {
     "ragged": (lambda a: [[1.0, 2.0], [3.0]], InputTypeError, ["list", "NumPy cannot read"]),
     "none": (lambda a: None, InputTypeError, ["object"]),
     "masked": (lambda a: np.ma.masked_greater(a, 1), InputTypeError, ["masked array", "Drop or fill"]),
-    "constant": (lambda a: np.ones_like(a), InputValueError, ["constant", "all", "columns", "Check"]),
+    "constant": (np.ones_like, InputValueError, ["constant", "all", "columns", "Check"]),
     "huge": (lambda a: 1e200 * a, InputValueError, ["overflow", "rescale"]),
 }
 
