@@ -16,7 +16,7 @@ from crossphase.errors import InputTypeError, InputValueError
 class LabelMatrix:
     """Numeric labels, one column a class or measurement."""
 
-    values: np.ndarray  # (n_samples, n_columns), float64: 0/1 for classes; measurements have mean 0, variance 1
+    values: np.ndarray  # (n_samples, n_columns), float64: 0/1 for classes; measurements have mean 0, variance 1, unless 0/1
     column_names: tuple[str, ...]  # (n_columns,): "species=oak" for a class, the variable's name for a measurement
     n_classes: int  # one-hot columns in all; 0 if every label is a measurement
     notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding
@@ -114,7 +114,7 @@ def _as_variable(values: Any, name: str) -> np.ndarray:
     if array.ndim != 1:
         raise InputValueError(f"{name} must be one-dimensional; got shape {array.shape}.")
     if array.dtype.kind in "OT":
-        array = _from_objects(array, name)
+        array = _from_objects(array.astype(object), name)
     if array.dtype.kind in "biuUS":
         return array
     if array.dtype.kind == "f":
@@ -145,7 +145,10 @@ def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     if kinds <= {str, np.str_}:
         return array.astype(np.str_)
     if all(issubclass(kind, bool | np.bool_ | int | np.integer) for kind in kinds):
-        return array.astype(np.int64)
+        try:
+            return array.astype(np.int64)
+        except OverflowError:
+            raise InputTypeError(f"{name} must be integers of at most 64 bits; pass larger ones as strings.") from None
     if all(issubclass(kind, int | float | np.integer | np.floating) for kind in kinds):
         return _as_variable(array.astype(np.float64), name)
     row = next(i for i, value in enumerate(array) if not isinstance(value, str))
@@ -193,6 +196,8 @@ def _encode_measurement(name: str, values: np.ndarray) -> _Encoded:
             "if they are classes, pass integers."
         )
         notes = (("integer_valued_floats", sentence),)
+    if n_distinct == 2 and set(np.unique(values)) == {0.0, 1.0}:
+        return _Encoded(values[:, None], (name,), 0, ())  # an indicator: its zeros save work, its scale is fine
     # R² does not see a label's scale or offset; a common one keeps the sums well conditioned.
     return _Encoded((centred / spread)[:, None], (name,), 0, notes)
 

@@ -67,8 +67,8 @@ def component_r2(
     ----------
     Kamai et al. (2026), published code of "When to Align, When to Predict".
     """
-    x = np.asarray(scores, dtype=np.float64)
-    y = np.asarray(labels, dtype=np.float64)
+    x = _as_float64(scores, "scores")
+    y = _as_float64(labels, "labels")
     fold_of_row = np.asarray(folds)
     if x.ndim == 2:
         x = x[:, :, None]
@@ -98,6 +98,13 @@ def component_r2(
     )
     batch = () if permutations is None else rows.shape[:-1]
     return np.asarray(r2).reshape(*batch, n_components, y.shape[1])
+
+
+def _as_float64(values: Any, name: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "biuf":
+        raise InputTypeError(f"{name} must be real numbers; got {array.dtype}.")
+    return array.astype(np.float64, copy=False)
 
 
 def _check_folds(folds: np.ndarray, n: int) -> int:

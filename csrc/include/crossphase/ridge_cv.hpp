@@ -7,7 +7,8 @@
 //
 // with SST_f about the mean of the test fold. All of it follows from the sums of x, x x^T, y, y^2 and x y in each fold:
 // training sums are totals less the fold. Only x y depends on the permutation, and it is a matrix product:
-// 2 n (n_components d) n_labels flop a permutation, against n_components * n_folds passes over the rows in a loop.
+// 2 n (n_components d) n_labels flop a permutation (n (n_components d) additions for class labels, which are mostly zeros),
+// against n_components * n_folds passes over the rows in a loop.
 // Source: Kamai et al. (2026), published code, _r2_ridge_1d and _r2_ridge_2d.
 #pragma once
 

@@ -1,0 +1,55 @@
+// The part of a cross-validated ridge regression that label permutations change: sums over the labels of each fold, and
+// their products with the scores. Dense labels go through panel products, labels that are mostly zeros (classes,
+// one-hot) through class sums: n n_columns additions a permutation, whatever the number of classes.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "crossphase/ridge_cv.hpp"
+#include "ridge_cv_folds.hpp"
+
+namespace crossphase::cpu {
+
+// Sums of a group of permuted label columns, centred on their overall means; padded with zeros to whole panels.
+struct LabelSums {
+    LabelSums(const ScoreFolds& folds, std::ptrdiff_t n_used);
+
+    const double* of_fold(const std::vector<double>& values, std::ptrdiff_t fold) const {
+        return values.data() + fold * n_columns;
+    }
+
+    const std::ptrdiff_t n_columns;
+    std::vector<double> sum, squares, train_mean;  // n_folds x n_columns: of y, of y^2, mean of the training rows
+    std::vector<double> cross;                     // n_folds x score columns x n_columns: of x y
+    std::vector<double> total_cross;               // score columns x n_columns: over all folds
+};
+
+class Labels {
+  public:
+    explicit Labels(MatrixView<const double> labels);
+
+    // Sums for permutations first ... first + count - 1, column k * n_labels + l being label l under permutation first
+    // + k.
+    LabelSums sum(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
+                  std::ptrdiff_t count) const;
+
+  private:
+    void sum_dense(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
+                   std::ptrdiff_t count, LabelSums& sums) const;
+    void sum_sparse(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
+                    std::ptrdiff_t count, LabelSums& sums) const;
+
+    std::ptrdiff_t n_labels_;
+    std::vector<double> means_;
+    std::vector<double> dense_;  // n x n_labels, centred; empty if the labels are sparse
+
+    struct Entry {
+        std::ptrdiff_t column;
+        double value;
+    };
+    std::vector<std::size_t> first_entry_;  // n + 1: where each row begins in entries_
+    std::vector<Entry> entries_;            // the values that are not zero, as given
+};
+
+}  // namespace crossphase::cpu
