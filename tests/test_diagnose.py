@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import warnings
 from importlib import resources
 
@@ -203,6 +204,12 @@ def test_text_tells_the_verdict_first(result):
     assert "800 pairs, 10 + 8 features (float64, float64), 2 label columns" in str(result).replace("\n  ", " ")
     for name in ("align (CA)", "predict Y from X", "predict X from Y"):
         assert sum(name in line for line in lines) >= 1
+
+
+def test_repr_is_one_line(result):
+    assert re.fullmatch(
+        r"<Diagnosis \w+: delta_ca=[\d.]+, delta_cp=[\d.]+, delta_cp_reverse=[\d.]+, 800 samples>", repr(result)
+    )
 
 
 def test_result_is_frozen(result):

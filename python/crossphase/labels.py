@@ -16,7 +16,9 @@ from crossphase.errors import InputTypeError, InputValueError
 class LabelMatrix:
     """Numeric labels, one column a class or measurement."""
 
-    values: np.ndarray  # (n_samples, n_columns), float64: 0/1 for classes; measurements have mean 0, variance 1, unless 0/1
+    values: (
+        np.ndarray
+    )  # (n_samples, n_columns), float64: 0/1 for classes; measurements have mean 0, variance 1, unless 0/1
     column_names: tuple[str, ...]  # (n_columns,): "species=oak" for a class, the variable's name for a measurement
     n_classes: int  # one-hot columns in all; 0 if every label is a measurement
     notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crossphase.components import ComponentAnalysis, Recovery
 from crossphase.composite import CompositeParameters
 from crossphase.diagnosis import serialize, text
+from crossphase.diagnosis.cautions import DiagnosisWarning
 from crossphase.diagnosis.recommend import Recommendation
 from crossphase.regimes import Regime
 from crossphase.signals import SignalRule
@@ -28,14 +29,6 @@ class RatioEstimate:
 
 
 @dataclass(frozen=True, slots=True)
-class DiagnosisWarning:
-    """Something about the input or the result that the reader should know."""
-
-    code: str  # stable, for programs
-    message: str  # a sentence, for people
-
-
-@dataclass(frozen=True, slots=True)
 class DiagnosisSettings:
     """Everything besides the data that the numbers depend on."""
 
@@ -53,7 +46,7 @@ class DiagnosisSettings:
     permutation_seed: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Diagnosis:
     """Verdict on a pair of views, with its evidence.
 
@@ -100,6 +93,12 @@ class Diagnosis:
     def n_recovered_cp_reverse(self) -> int:
         """Signal components of the prediction operator Y -> X above its nuisance."""
         return self.recovery_cp_reverse.n_recovered
+
+    def __repr__(self) -> str:
+        ratios = ", ".join(
+            f"{name}={getattr(self, name).value:.3g}" for name in ("delta_ca", "delta_cp", "delta_cp_reverse")
+        )
+        return f"<Diagnosis {self.recommendation.objective}: {ratios}, {self.n_samples} samples>"
 
     def __str__(self) -> str:
         return text.describe(self)

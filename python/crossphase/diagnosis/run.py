@@ -14,20 +14,21 @@ from crossphase._scalars import check_integer, check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
 from crossphase.composite import derive_composite
+from crossphase.diagnosis.cautions import input_cautions, statistical_cautions
 from crossphase.diagnosis.recommend import recommend
-from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, DiagnosisWarning, RatioEstimate
+from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
+from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, RatioEstimate
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
-from crossphase.labels import LabelMatrix, encode_labels
+from crossphase.labels import encode_labels
 from crossphase.moments import CrossMoments
-from crossphase.pair import PreparedPair, PreparedView, prepare_pair
+from crossphase.pair import prepare_pair
 from crossphase.readers import read_labels, read_samples
 from crossphase.regimes import classify
-from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
+from crossphase.samples import as_samples, require_finite
 from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
 
 _LOG = logging.getLogger(__name__)
-_MIN_SAMPLES = 10
 _METHODS = ("components",)
 
 
@@ -137,7 +138,7 @@ def diagnose(
 
     x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
     label_matrix = encode_labels(read_labels(labels) if isinstance(labels, str | os.PathLike) else labels)
-    _require_enough_rows(x, y, label_matrix, options.n_folds)
+    require_enough_rows(x, y, label_matrix, options.n_folds)
     for samples in (x, y):
         require_finite(samples, threads)
 
@@ -145,7 +146,7 @@ def diagnose(
     moments = CrossMoments(x.n_features, y.n_features, n_threads=threads, backend=backend)
     moments._update_checked([x, y])
     pair = prepare_pair(x, y, moments, standardize=bool(standardize), reduce=kept)
-    _require_more_rows_than_features(pair, kept)
+    require_more_rows_than_features(pair, kept)
     nulls = null_correlations(x.n_samples, pair.x.n_prepared, pair.y.n_prepared)
 
     _LOG.info("components, %d label columns, %d permutations", label_matrix.n_columns, options.n_permutations)
@@ -154,10 +155,10 @@ def diagnose(
         recover(decomposition.spectrum, decomposition.signals[rule])
         for decomposition in (components.cca, components.cp, components.cp_reverse)
     )
-    found = (
-        *_input_warnings(pair, label_matrix),
-        *_statistical_warnings(pair, options, recovery_ca.smallest_signal, nulls.level_95),
-    )
+    cautions = input_cautions(pair, label_matrix)
+    for caution in cautions:
+        warnings.warn(caution.message, InputWarning, stacklevel=2)
+    cautions += statistical_cautions(pair, options, recovery_ca.smallest_signal, nulls.level_95)
     return Diagnosis(
         regime=classify(recovery_ca.delta, recovery_cp.delta),
         regime_reverse=classify(recovery_ca.delta, recovery_cp_reverse.delta),
@@ -171,7 +172,7 @@ def diagnose(
         composite=derive_composite(components, rule),
         components=components,
         null_correlations=nulls,
-        warnings=found,
+        warnings=tuple(cautions),
         settings=DiagnosisSettings(
             method=method,
             signal_rule=rule,
@@ -212,82 +213,3 @@ def _checked_reduce(reduce: Any) -> tuple[int | None, int | None]:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
     return sides
-
-
-def _require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: int) -> None:
-    require_same_rows(x, y)
-    n = x.n_samples
-    if labels.n_samples != n:
-        raise InputValueError(f"labels must have one row for each of the {n} rows of X and Y; got {labels.n_samples}.")
-    if n < _MIN_SAMPLES:
-        raise InputValueError(f"X and Y must have at least {_MIN_SAMPLES} rows; got {n}. Collect more pairs.")
-    if n < n_folds:
-        raise InputValueError(f"n_folds must not exceed the number of rows; got {n_folds} folds for {n} rows.")
-
-
-def _require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None, int | None]) -> None:
-    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
-    if p + q < n - 1:
-        return
-    n_exact = p + q - (n - 1)
-    why = (
-        f"at least {n_exact} canonical correlation{'s are' if n_exact > 1 else ' is'} then exactly 1 whatever the data say"
-        if n_exact
-        else "that leaves no degree of freedom, and the first canonical correlation is then nearly 1 whatever the data say"
-    )
-    raise InputValueError(
-        f"X and Y have {p} + {q} {'features' if reduce == (None, None) else 'principal components'}, which must be less than "
-        f"n_samples - 1 = {n - 1}: {why}. Pass reduce=k to keep k principal components of each view "
-        f"(reduce={max(1, min(100, n // 20))} leaves ten rows a component)."
-    )
-
-
-def _input_warnings(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWarning]:
-    found = [DiagnosisWarning("constant_columns", _dropped(view)) for view in (pair.x, pair.y) if view.constant_columns]
-    found += [DiagnosisWarning(code, message) for code, message in labels.notes]
-    for warning in found:
-        warnings.warn(warning.message, InputWarning, stacklevel=3)
-    return found
-
-
-def _dropped(view: PreparedView) -> str:
-    columns = view.constant_columns
-    shown = ", ".join(str(c) for c in columns[:10]) + (f" and {len(columns) - 10} more" if len(columns) > 10 else "")
-    plural = "s" if len(columns) > 1 else ""
-    return (
-        f"{view.samples.name}: constant column{plural} {shown} dropped ({len(columns)} of {view.samples.n_features})."
-    )
-
-
-def _statistical_warnings(
-    pair: PreparedPair, options: ComponentOptions, smallest_signal: float, null_level: float
-) -> list[DiagnosisWarning]:
-    found = []
-    n, n_prepared = pair.x.samples.n_samples, pair.x.n_prepared + pair.y.n_prepared
-    if n < 10 * n_prepared:
-        found.append(
-            DiagnosisWarning(
-                "few_rows",
-                f"{n} rows for {n_prepared} features: below ten rows a feature, in-sample correlations are inflated and "
-                "the ratios pulled towards 1; reduce= lowers the number of features.",
-            )
-        )
-    if smallest_signal < null_level:
-        found.append(
-            DiagnosisWarning(
-                "signal_within_noise",
-                f"The weakest signal correlation, {smallest_signal:.3f}, is one that independent data of this size could "
-                f"show (up to {null_level:.3f} in 95 % of samples).",
-            )
-        )
-    for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
-        mean_variance = float(np.trace(cov)) / view.n_prepared
-        if options.ridge > 0.01 * mean_variance:
-            found.append(
-                DiagnosisWarning(
-                    "ridge_dominates",
-                    f"ridge={options.ridge:g} is not small against the mean variance of {view.samples.name} "
-                    f"({mean_variance:.3g}) and shrinks every correlation; rescale {view.samples.name} or pass a smaller ridge.",
-                )
-            )
-    return found
