@@ -7,16 +7,19 @@ other direction. Kept faithful, weaknesses included; `docs/published_procedure.m
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from crossphase._threads import single_threaded_blas
 from crossphase.pair import PreparedPair, PreparedView
 from crossphase.projection import project
 from crossphase.ridge_cv import component_r2, shuffled_folds
 from crossphase.signals import Signal, SignalRule, exceed_permutations, find_elbow
-from crossphase.spectra import coherence, pair_whiteners, prediction_operator, swapped
+from crossphase.spectra import coherence, prediction_operator, swapped
+from crossphase.whitening import whitening_matrix
 
 FOLD_SEED = 42  # both fixed in the published code
 PERMUTATION_SEED = 12345
@@ -73,7 +76,7 @@ def analyse_components(
 ) -> ComponentAnalysis:
     """Run the six decompositions and classify their components; `labels` is numeric, ``(n_samples, n_labels)``."""
     judge = _Judge(pair, labels, options, n_threads, backend)
-    components = _decompose(pair, options)
+    components = _decompose(pair, options, n_threads)
     n = pair.x.samples.n_samples
     return ComponentAnalysis(
         **{name: judge.decomposition(found) for name, found in components.items()},
@@ -91,24 +94,35 @@ class _Components:
     weights_y: np.ndarray | None
 
 
-def _decompose(pair: PreparedPair, options: ComponentOptions) -> dict[str, _Components]:
-    """The six decompositions by their names in `ComponentAnalysis`, the leading components of each."""
+def _decompose(pair: PreparedPair, options: ComponentOptions, n_threads: int) -> dict[str, _Components]:
+    """The six decompositions by their names in `ComponentAnalysis`, the leading components of each.
+
+    Eight factorizations, one a thread: none needs more than the covariances and the whiteners.
+    """
     cov, k = pair.covariances, options.n_components
-    values_x, vectors_x = _principal_axes(pair.x, cov.cov_xx, k)
-    values_y, vectors_y = _principal_axes(pair.y, cov.cov_yy, k)
-    u, cross_values, vt = np.linalg.svd(cov.cov_xy, full_matrices=False)
-    whiteners = pair_whiteners(cov, ridge=options.ridge, rcond=0.0)
-    ca = coherence(cov, whiteners=whiteners)
-    cp = prediction_operator(cov, whitener_x=whiteners[0])
-    cp_reverse = prediction_operator(swapped(cov), whitener_x=whiteners[1])
+    with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
+        whitener_x = pool.submit(_whitener, cov.cov_xx, options.ridge)
+        whitener_y = pool.submit(_whitener, cov.cov_yy, options.ridge)
+        axes_x = pool.submit(_principal_axes, pair.x, cov.cov_xx, k)
+        axes_y = pool.submit(_principal_axes, pair.y, cov.cov_yy, k)
+        pls = pool.submit(np.linalg.svd, cov.cov_xy, full_matrices=False)
+        whiteners = whitener_x.result(), whitener_y.result()
+        cca = pool.submit(coherence, cov, whiteners=whiteners)
+        cp = pool.submit(prediction_operator, cov, whitener_x=whiteners[0])
+        cp_reverse = pool.submit(prediction_operator, swapped(cov), whitener_x=whiteners[1])
+    u, cross_values, vt = pls.result()
     return {
-        "svd_x": _Components(values_x, vectors_x, None),
-        "svd_y": _Components(values_y, None, vectors_y),
+        "svd_x": _Components(axes_x.result()[0], axes_x.result()[1], None),
+        "svd_y": _Components(axes_y.result()[0], None, axes_y.result()[1]),
         "pls": _Components(cross_values[:k], u[:, :k], vt.T[:, :k]),
-        "cca": _Components(ca.correlations[:k], ca.weights_x[:, :k], ca.weights_y[:, :k]),
-        "cp": _Components(cp.gains[:k], cp.weights_x[:, :k], None),
-        "cp_reverse": _Components(cp_reverse.gains[:k], None, cp_reverse.weights_x[:, :k]),
+        "cca": _Components(cca.result().correlations[:k], cca.result().weights_x[:, :k], cca.result().weights_y[:, :k]),
+        "cp": _Components(cp.result().gains[:k], cp.result().weights_x[:, :k], None),
+        "cp_reverse": _Components(cp_reverse.result().gains[:k], None, cp_reverse.result().weights_x[:, :k]),
     }
+
+
+def _whitener(cov: np.ndarray, ridge: float) -> np.ndarray:
+    return whitening_matrix(cov, ridge=ridge, rcond=0.0, n_threads=1).matrix
 
 
 def _principal_axes(view: PreparedView, cov: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from crossphase._threads import single_threaded_blas
 from crossphase.errors import InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.samples import Samples
@@ -14,20 +15,27 @@ from crossphase.spectra import Covariances
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedView:
-    """One view: prepared features are ``(samples - mean) @ basis``."""
+    """One view: prepared features are ``(samples - mean)[:, kept] * scale``, rotated to principal axes if there are any."""
 
     samples: Samples
     mean: np.ndarray  # (n_features,)
-    basis: np.ndarray  # (n_features, n_prepared)
-    constant_columns: tuple[int, ...]
+    kept: np.ndarray  # (n_kept,), columns that are not constant
+    scale: np.ndarray  # (n_kept,)
+    axes: np.ndarray | None  # (n_kept, n_prepared)
 
     @property
     def n_prepared(self) -> int:
-        return int(self.basis.shape[1])
+        return len(self.kept) if self.axes is None else int(self.axes.shape[1])
+
+    @property
+    def constant_columns(self) -> tuple[int, ...]:
+        return tuple(np.setdiff1d(np.arange(self.samples.n_features), self.kept).tolist())
 
     def on_features(self, weights: np.ndarray) -> np.ndarray:
         """Weights ``(n_prepared, k)`` on prepared features as weights on the samples' own, ``(n_features, k)``."""
-        return np.asarray(self.basis @ weights)
+        own = np.zeros((self.samples.n_features, weights.shape[1]))
+        own[self.kept] = self.scale[:, None] * (weights if self.axes is None else self.axes @ weights)
+        return own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,15 +63,24 @@ def prepare_pair(
     view_y = _prepare_view(y, moments.mean_y, moments.cov_yy, standardize, reduce[1])
     by_n = (moments.n_samples - 1) / moments.n_samples
     covariances = Covariances(
-        cov_xx=by_n * (view_x.basis.T @ moments.cov_xx @ view_x.basis),
-        cov_yy=by_n * (view_y.basis.T @ moments.cov_yy @ view_y.basis),
-        cov_xy=by_n * (view_x.basis.T @ moments.cov_xy @ view_y.basis),
+        cov_xx=by_n * _on_prepared(moments.cov_xx, view_x, view_x),
+        cov_yy=by_n * _on_prepared(moments.cov_yy, view_y, view_y),
+        cov_xy=by_n * _on_prepared(moments.cov_xy, view_x, view_y),
     )
     return PreparedPair(view_x, view_y, covariances)
 
 
+def _on_prepared(cov: np.ndarray, rows: PreparedView, columns: PreparedView) -> np.ndarray:
+    """Covariance of prepared features from that of the samples' own."""
+    prepared = rows.scale[:, None] * cov[np.ix_(rows.kept, columns.kept)] * columns.scale
+    with single_threaded_blas():
+        if rows.axes is not None:
+            prepared = rows.axes.T @ prepared
+        return np.asarray(prepared if columns.axes is None else prepared @ columns.axes)
+
+
 def _prepare_view(
-    samples: Samples, mean: np.ndarray, cov: np.ndarray, standardize: bool, n_kept: int | None
+    samples: Samples, mean: np.ndarray, cov: np.ndarray, standardize: bool, n_axes: int | None
 ) -> PreparedView:
     deviations = np.sqrt(np.diag(cov))
     is_constant = deviations <= _rounding_of(samples, mean)
@@ -73,12 +90,13 @@ def _prepare_view(
             "Check that the right array was passed."
         )
     kept = np.flatnonzero(~is_constant)
-    basis = np.zeros((samples.n_features, len(kept)))
-    basis[kept, np.arange(len(kept))] = 1.0 / deviations[kept] if standardize else 1.0
-    if n_kept is not None and n_kept < len(kept):
-        _, vectors = np.linalg.eigh(basis.T @ cov @ basis)
-        basis = basis @ vectors[:, ::-1][:, :n_kept]
-    return PreparedView(samples, mean, basis, tuple(np.flatnonzero(is_constant).tolist()))
+    scale = 1.0 / deviations[kept] if standardize else np.ones(len(kept))
+    view = PreparedView(samples, mean, kept, scale, None)
+    if n_axes is None or n_axes >= len(kept):
+        return view
+    with single_threaded_blas():
+        _, vectors = np.linalg.eigh(_on_prepared(cov, view, view))
+    return replace(view, axes=vectors[:, ::-1][:, :n_axes])
 
 
 _PRECISION = {  # relative spacing of neighbours, smallest positive number

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from crossphase._threads import single_threaded_blas
 from crossphase.errors import InputValueError
 from crossphase.whitening import whitening_matrix
 
@@ -50,16 +51,6 @@ class NullCorrelations:
     level_95: float  # exceeded by independent Gaussian data in 5 % of samples
 
 
-def pair_whiteners(
-    moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-12
-) -> tuple[np.ndarray, np.ndarray]:
-    """``(Σxx + ridge I)^-1/2`` and ``(Σyy + ridge I)^-1/2``: one of each serves the coherence and both predictions."""
-    return (
-        whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix,
-        whitening_matrix(moments.cov_yy, ridge=ridge, rcond=rcond).matrix,
-    )
-
-
 def coherence(
     moments: PairCovariances,
     *,
@@ -77,15 +68,18 @@ def coherence(
     rcond : float, in [0, 1)
         Directions whose variance is at most `rcond` times the largest are left out.
     whiteners : (array, array), optional
-        What `pair_whiteners` returned, to use instead of `ridge` and `rcond`.
+        Σxx^-1/2 and Σyy^-1/2, to use instead of `ridge` and `rcond`.
 
     References
     ----------
     Hotelling (1936), Biometrika 28, 321-377.
     """
-    whitener_x, whitener_y = whiteners or pair_whiteners(moments, ridge=ridge, rcond=rcond)
-    matrix = whitener_x @ moments.cov_xy @ whitener_y
-    u, values, vt = np.linalg.svd(matrix, full_matrices=False)
+    whitener_x, whitener_y = whiteners or (
+        whitening_matrix(cov, ridge=ridge, rcond=rcond).matrix for cov in (moments.cov_xx, moments.cov_yy)
+    )
+    with single_threaded_blas():
+        matrix = whitener_x @ moments.cov_xy @ whitener_y
+        u, values, vt = np.linalg.svd(matrix, full_matrices=False)
     u, v = _fix_signs(u, vt.T)
     return Coherence(matrix, np.clip(values, 0.0, 1.0), whitener_x @ u, whitener_y @ v)
 
@@ -112,8 +106,9 @@ def prediction_operator(
     """
     if whitener_x is None:
         whitener_x = whitening_matrix(moments.cov_xx, ridge=ridge, rcond=rcond).matrix
-    matrix = moments.cov_xy.T @ whitener_x
-    u, gains, vt = np.linalg.svd(matrix, full_matrices=False)
+    with single_threaded_blas():
+        matrix = moments.cov_xy.T @ whitener_x
+        u, gains, vt = np.linalg.svd(matrix, full_matrices=False)
     v, u = _fix_signs(vt.T, u)
     return PredictionOperator(matrix, gains, whitener_x @ v, u)
 

@@ -11,7 +11,7 @@ import numpy as np
 from crossphase import _core
 from crossphase._backends import select
 from crossphase._scalars import check_number
-from crossphase._threads import resolve_n_threads
+from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.errors import InputTypeError, InputValueError
 
 
@@ -84,13 +84,14 @@ def whitening_matrix(
     covs = _checked_covariances(cov)
     implementation = select("whitening", covs, backend=backend)
     p = covs.shape[-1]
-    matrices, n_kept = implementation.run(
-        np.ascontiguousarray(covs.reshape(-1, p, p)),
-        kind=_core.cpu.WhiteningKind[which.value],
-        ridge=ridge,
-        rcond=rcond,
-        n_threads=resolve_n_threads(n_threads),
-    )
+    with single_threaded_blas():
+        matrices, n_kept = implementation.run(
+            np.ascontiguousarray(covs.reshape(-1, p, p)),
+            kind=_core.cpu.WhiteningKind[which.value],
+            ridge=ridge,
+            rcond=rcond,
+            n_threads=resolve_n_threads(n_threads),
+        )
     if which is WhiteningKind.CHOLESKY and (n_kept == 0).any():
         raise np.linalg.LinAlgError(_singular(covs.reshape(-1, p, p), int(np.argmin(n_kept)), covs.ndim > 2, ridge))
     return WhiteningMatrix(matrices.reshape(covs.shape), n_kept.reshape(covs.shape[:-2]), which, implementation.backend)
