@@ -6,11 +6,11 @@ import re
 
 import ml_dtypes
 import numpy as np
-import problems
 import pytest
 from hypothesis import given, settings
 
 import crossphase
+import problems
 from crossphase import CrossMoments, InputTypeError, InputValueError, cross_moments
 from crossphase._backends import BACKENDS
 
@@ -279,12 +279,12 @@ def test_squares_that_overflow_are_an_error_sentence(backend: str, large: float)
     ("arguments", "error", "message"),
     [
         ({"n_features_x": 0}, InputValueError, "n_features_x must be at least 1; got 0"),
-        ({"n_features_y": 2.0}, InputTypeError, r"n_features_y must be an integer; got 2\.0"),
+        ({"n_features_y": 2.0}, InputTypeError, r"n_features_y must be an integer of at least 1; got 2\.0"),
         ({"n_labels": -1}, InputValueError, "n_labels must be at least 0; got -1"),
-        ({"n_labels": True}, InputTypeError, "n_labels must be an integer; got True"),
+        ({"n_labels": True}, InputTypeError, "n_labels must be an integer of at least 0; got True"),
         ({"first_row": -5}, InputValueError, "first_row must be at least 0; got -5"),
         ({"first_row": 2**70}, InputValueError, "first_row"),
-        ({"n_threads": 0}, InputValueError, "n_threads must be a positive integer; got 0"),
+        ({"n_threads": 0}, InputValueError, "n_threads must be at least 1; got 0"),
         ({"backend": "tpu"}, InputValueError, "backend must be one of cpu, reference"),
     ],
 )

@@ -9,6 +9,9 @@ namespace crossphase::bindings {
 
 void bind_moments(py::module_& cpu_module) {
     using namespace py::literals;
+    // Every method waits for the object's lock without the GIL: an update that holds the lock may be waiting for the
+    // GIL to run signal handlers.
+    using Released = py::gil_scoped_release;
     py::class_<cpu::CrossMoments>(cpu_module, "CrossMoments")
         .def(py::init<std::ptrdiff_t, std::ptrdiff_t>(), "n_columns"_a, "first_row"_a)
         .def(
@@ -18,13 +21,21 @@ void bind_moments(py::module_& cpu_module) {
                 for (const py::array& part : parts) {
                     views.push_back(sample_view(part));
                 }
-                py::gil_scoped_release nogil;
+                const Released nogil;
                 self.update(views, n_threads);
             },
             "parts"_a, py::kw_only(), "n_threads"_a)
-        .def("merge", &cpu::CrossMoments::merge, "other"_a, py::call_guard<py::gil_scoped_release>())
-        .def_property_readonly("n_samples", &cpu::CrossMoments::n_samples)
-        .def_property_readonly("row_ranges", &cpu::CrossMoments::row_ranges)
+        .def("merge", &cpu::CrossMoments::merge, "other"_a, py::call_guard<Released>())
+        .def_property_readonly("n_samples",
+                               [](const cpu::CrossMoments& self) {
+                                   const Released nogil;
+                                   return self.n_samples();
+                               })
+        .def_property_readonly("row_ranges",
+                               [](const cpu::CrossMoments& self) {
+                                   const Released nogil;
+                                   return self.row_ranges();
+                               })
         .def(
             "summarize",
             [](const cpu::CrossMoments& self, py::ssize_t n_columns) {
@@ -32,11 +43,12 @@ void bind_moments(py::module_& cpu_module) {
                 auto scatter = empty_array<double>({n_columns, n_columns});
                 const std::span<double> mean_out(mean.mutable_data(), static_cast<std::size_t>(n_columns));
                 const auto scatter_out = mutable_view(scatter);
+                std::ptrdiff_t n_samples = 0;
                 {
-                    py::gil_scoped_release nogil;
-                    self.summarize(mean_out, scatter_out);
+                    const Released nogil;
+                    n_samples = self.summarize(mean_out, scatter_out);
                 }
-                return py::make_tuple(mean, scatter);
+                return py::make_tuple(n_samples, mean, scatter);
             },
             "n_columns"_a);
 }

@@ -116,7 +116,9 @@ void CrossMoments::merge(const CrossMoments& other) {
     for (const auto& [first_row, rows] : other.partial_rows_) {
         keep_rows(first_row, rows);
     }
-    next_row_ = std::max(next_row_, other.next_row_);
+    if (const auto theirs = other.ranges_held(); !theirs.empty()) {
+        next_row_ = std::max(next_row_, theirs.back().second);
+    }
 }
 
 std::ptrdiff_t CrossMoments::n_rows_of(const Rows& rows) const {
@@ -235,7 +237,7 @@ std::optional<BlockMoments> CrossMoments::total() const {
     return sum;
 }
 
-void CrossMoments::summarize(std::span<double> mean, MatrixView<double> scatter) const {
+std::ptrdiff_t CrossMoments::summarize(std::span<double> mean, MatrixView<double> scatter) const {
     const auto sum = total();
     if (!sum) {
         throw std::invalid_argument("the state holds no rows yet");
@@ -250,6 +252,7 @@ void CrossMoments::summarize(std::span<double> mean, MatrixView<double> scatter)
             scatter(i, j) = scatter_at(*sum, i, j);
         }
     }
+    return sum->n_samples;
 }
 
 }  // namespace crossphase::cpu

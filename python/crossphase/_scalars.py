@@ -10,12 +10,14 @@ import numpy as np
 from crossphase.errors import InputTypeError, InputValueError
 
 
-def check_integer(value: Any, name: str, *, least: int) -> int:
-    """`value` as an int, or a sentence that names the argument and its bound."""
+def check_integer(value: Any, name: str, *, least: int, most: int = 2**62) -> int:
+    """`value` as an int, or a sentence that names the argument and its bound; by default it must fit into 64 bits."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise InputTypeError(f"{name} must be an integer of at least {least}; got {value!r}.")
     if value < least:
         raise InputValueError(f"{name} must be at least {least}; got {value}.")
+    if value > most:
+        raise InputValueError(f"{name} must be at most {most}; got {value}.")
     return int(value)
 
 

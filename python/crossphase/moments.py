@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,13 @@ from crossphase.errors import InputTypeError, InputValueError
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
 
 _ROWS_PER_CALL = 1 << 16  # between calls into the kernel, Ctrl-C is heard
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Summary:
+    row_ranges: list[tuple[int, int]]
+    mean: np.ndarray  # (n_columns,)
+    cov: np.ndarray  # (n_columns, n_columns)
 
 
 class CrossMoments:
@@ -62,7 +70,7 @@ class CrossMoments:
         implementation = select("moments", backend=backend)
         self.backend = implementation.backend
         self._state = implementation.run(self._n_columns, position)
-        self._summary: tuple[np.ndarray, np.ndarray] | None = None
+        self._summary: _Summary | None = None
 
     def __repr__(self) -> str:
         labels = f", n_labels={self.n_labels}" if self.n_labels else ""
@@ -99,7 +107,7 @@ class CrossMoments:
             given["labels"] = (labels, self.n_labels)
         parts: list[Samples] = []
         for name, (values, n_columns) in given.items():
-            part = as_samples(values, name, uint16_is_bfloat16=True)
+            part = as_samples(values, name, uint16_is_bfloat16=name != "labels")
             if part.n_features != n_columns:
                 raise InputValueError(f"{name} must have {n_columns} columns; got shape {part.values.shape}.")
             parts.append(part)
@@ -110,7 +118,6 @@ class CrossMoments:
         return self
 
     def _update_checked(self, parts: list[Samples]) -> None:
-        self._summary = None
         for start in range(0, parts[0].n_samples, _ROWS_PER_CALL):
             chunk = [part.values[start : start + _ROWS_PER_CALL] for part in parts]
             try:
@@ -144,7 +151,6 @@ class CrossMoments:
             self._state.merge(other._state)
         except ValueError as error:
             raise InputValueError(f"cannot merge: {error}") from error
-        self._summary = None
         return self
 
     @property
@@ -157,12 +163,16 @@ class CrossMoments:
         """``(first, last + 1)`` of each run of rows held."""
         return list(self._state.row_ranges)
 
-    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
-        if self._summary is None:
+    def _moments(self) -> _Summary:
+        """Mean and covariance of the rows held now; kept until there are more."""
+        rows = (
+            self.row_ranges
+        )  # read first: rows only ever come, so a summary made later and still of these rows is current
+        if self._summary is None or self._summary.row_ranges != rows:
             if self.n_samples < 2:
                 raise InputValueError(f"moments need at least 2 samples; this CrossMoments holds {self.n_samples}.")
-            mean, scatter = self._state.summarize(self._n_columns)
-            cov = scatter / (self.n_samples - 1)
+            n_samples, mean, scatter = self._state.summarize(self._n_columns)
+            cov = scatter / (n_samples - 1)
             if not np.isfinite(cov).all():
                 column = int(np.flatnonzero(~np.isfinite(np.diag(cov)))[0])
                 raise InputValueError(
@@ -171,7 +181,7 @@ class CrossMoments:
                 )
             mean.setflags(write=False)
             cov.setflags(write=False)
-            self._summary = (mean, cov)
+            self._summary = _Summary(rows, mean, cov)
         return self._summary
 
     def _columns(self, side: str) -> slice:
@@ -179,22 +189,22 @@ class CrossMoments:
         return {"x": slice(0, p), "y": slice(p, p + q), "l": slice(p + q, self._n_columns)}[side]
 
     def _cov(self, rows: str, columns: str) -> np.ndarray:
-        return self._moments()[1][self._columns(rows), self._columns(columns)]
+        return self._moments().cov[self._columns(rows), self._columns(columns)]
 
     @property
     def mean_x(self) -> np.ndarray:
         """Mean of X, shape (n_features_x,)."""
-        return self._moments()[0][self._columns("x")]
+        return self._moments().mean[self._columns("x")]
 
     @property
     def mean_y(self) -> np.ndarray:
         """Mean of Y, shape (n_features_y,)."""
-        return self._moments()[0][self._columns("y")]
+        return self._moments().mean[self._columns("y")]
 
     @property
     def mean_labels(self) -> np.ndarray:
         """Mean of the labels, shape (n_labels,)."""
-        return self._moments()[0][self._columns("l")]
+        return self._moments().mean[self._columns("l")]
 
     @property
     def cov_xx(self) -> np.ndarray:

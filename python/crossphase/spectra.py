@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from crossphase._scalars import check_integer
 from crossphase._threads import single_threaded_blas
 from crossphase.errors import InputValueError
 from crossphase.whitening import whitening_matrix
@@ -146,11 +147,10 @@ def null_correlations(n_samples: int, n_features_x: int, n_features_y: int) -> N
     ----------
     Wachter (1980), Ann. Stat. 8, 937-957. Johnstone (2008), Ann. Stat. 36, 2638-2716.
     """
-    n, p, q = n_samples, n_features_x, n_features_y
-    if p < 1 or q < 1 or p + q >= n - 1:
-        raise InputValueError(
-            f"n_features_x + n_features_y must be less than n_samples - 1, each at least 1; got {p} + {q} and {n}."
-        )
+    n = check_integer(n_samples, "n_samples", least=1)
+    p, q = check_integer(n_features_x, "n_features_x", least=1), check_integer(n_features_y, "n_features_y", least=1)
+    if p + q >= n - 1:
+        raise InputValueError(f"n_features_x + n_features_y must be less than n_samples - 1; got {p} + {q} and {n}.")
     c1, c2 = p / (n - 1), q / (n - 1)
     edge = c1 + c2 - 2 * c1 * c2 + 2 * np.sqrt(c1 * c2 * (1 - c1) * (1 - c2))
     a = 2 * np.arcsin(np.sqrt((min(p, q) - 0.5) / (n - 2)))

@@ -107,12 +107,13 @@ def _checked_covariances(cov: Any) -> np.ndarray:
     if not np.isfinite(covs).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(covs))[0])
         raise InputValueError(f"cov must be finite; got {covs[where]} at index {where}.")
-    gap = np.abs(covs - np.swapaxes(covs, -1, -2))
+    mirrored = np.swapaxes(covs, -1, -2)
+    gap = np.abs(covs - mirrored)
     # Products of rounded numbers may differ in the last digits across the diagonal; anything more is another matrix.
     if gap.size and gap.max() > 1e-8 * np.abs(covs).max():
         where = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
         raise InputValueError(f"cov must be symmetric; entry {where} differs from its mirror image by {gap.max():.3g}.")
-    return covs
+    return (covs + mirrored) / 2
 
 
 def _singular(covs: np.ndarray, index: int, is_batch: bool, ridge: float) -> str:

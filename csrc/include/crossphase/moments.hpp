@@ -36,8 +36,9 @@ class CrossMoments {
     std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> row_ranges()
         const;  // [first, last) of each run of rows held
 
-    // Mean (D) and scatter (D x D) of all rows held; throws std::invalid_argument if there are none.
-    void summarize(std::span<double> mean, MatrixView<double> scatter) const;
+    // Fills the mean (D) and scatter (D x D) of all rows held and returns their number; throws std::invalid_argument if
+    // there are none.
+    std::ptrdiff_t summarize(std::span<double> mean, MatrixView<double> scatter) const;
 
   private:
     struct Tree {

@@ -27,7 +27,7 @@ class CrossMoments:
         if other._n_columns != self._n_columns:
             raise ValueError("the states differ in their columns")
         self._add(other._rows)
-        self._next_row = max(self._next_row, other._next_row)
+        self._next_row = max([self._next_row, *(row + 1 for row in other._rows)])
 
     def _add(self, rows: dict[int, np.ndarray]) -> None:
         both = sorted(self._rows.keys() & rows.keys())
@@ -52,7 +52,7 @@ class CrossMoments:
                 ranges.append((row, row + 1))
         return ranges
 
-    def summarize(self, n_columns: int) -> tuple[np.ndarray, np.ndarray]:
+    def summarize(self, n_columns: int) -> tuple[int, np.ndarray, np.ndarray]:
         if not self._rows:
             raise ValueError("the state holds no rows yet")
         rows = np.stack([self._rows[i] for i in sorted(self._rows)])
@@ -60,7 +60,8 @@ class CrossMoments:
         centred = rows - mean
         correction = centred.mean(axis=0)  # the mean was rounded; two passes take the rest off
         centred -= correction
-        return mean + correction, centred.T @ centred
+        with np.errstate(over="ignore"):  # infinite covariances are the caller's to refuse
+            return len(rows), mean + correction, centred.T @ centred
 
 
 def to_float64(part: np.ndarray) -> Any:

@@ -20,7 +20,7 @@ def _whiten(cov: np.ndarray, kind: str, ridge: float, rcond: float) -> tuple[np.
     p = len(cov)
     if kind == "cholesky":
         try:
-            return np.linalg.inv(np.linalg.cholesky(cov + ridge * np.eye(p))), p
+            return np.tril(np.linalg.inv(np.linalg.cholesky(cov + ridge * np.eye(p)))), p
         except np.linalg.LinAlgError:
             return np.zeros_like(cov), 0
     values, vectors = np.linalg.eigh(cov)

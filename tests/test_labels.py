@@ -1,0 +1,217 @@
+"""Labels as people have them, and the sentences for those that cannot be used."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crossphase import InputTypeError, InputValueError, encode_labels
+
+ONE_HOT_AB = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+
+
+def codes_of(encoded: Any) -> list[str]:
+    return [code for code, _ in encoded.notes]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["oak", "pine", "oak", "pine"], ("label=oak", "label=pine")),
+        (np.array(["oak", "pine", "oak", "pine"]), ("label=oak", "label=pine")),
+        (np.array(["oak", "pine", "oak", "pine"], dtype=object), ("label=oak", "label=pine")),
+        (np.array(["oak", "pine", "oak", "pine"], dtype=np.dtypes.StringDType()), ("label=oak", "label=pine")),
+        ([b"oak", b"pine", b"oak", b"pine"], ("label=oak", "label=pine")),
+        ([3, 7, 3, 7], ("label=3", "label=7")),
+        (np.array([3, 7, 3, 7], dtype=np.uint8), ("label=3", "label=7")),
+        (np.array([3, 7, 3, 7], dtype=object), ("label=3", "label=7")),
+        ([False, True, False, True], ("label=False", "label=True")),
+        ({"tree": ["oak", "pine", "oak", "pine"]}, ("tree=oak", "tree=pine")),
+    ],
+)
+def test_classes_become_one_hot_columns(labels: Any, names: tuple[str, ...]) -> None:
+    encoded = encode_labels(labels)
+    assert encoded.values.tolist() == ONE_HOT_AB
+    assert encoded.values.dtype == np.float64
+    assert encoded.column_names == names
+    assert (encoded.n_classes, encoded.n_samples, encoded.n_columns, encoded.notes) == (2, 4, 2, ())
+
+
+@given(st.lists(st.integers(0, 5), min_size=12, max_size=60))
+def test_one_hot_rows_name_their_class(labels: list[int]) -> None:
+    encoded = encode_labels([*labels, 0, 1, 0, 1])
+    names = [encoded.column_names[column] for column in encoded.values.argmax(axis=1)]
+    assert names == [f"label={label}" for label in [*labels, 0, 1, 0, 1]]
+    assert (encoded.values.sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1.0, 1e20, 1e200])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_measurements_have_mean_0_and_variance_1(
+    rng: np.random.Generator, scale: float, offset: float, dtype: str
+) -> None:
+    values = rng.standard_normal(200)
+    if dtype == "float64":
+        values = (values + offset) * scale
+    encoded = encode_labels(values.astype(dtype))
+    assert (encoded.column_names, encoded.n_classes) == (("label",), 0)
+    # Rounding of the stored values, in standard deviations: offset u; their mean and squares add 200 u.
+    tolerance = (200 + 4 * offset) * 2.0**-52
+    assert abs(encoded.values.mean()) <= tolerance
+    assert abs((encoded.values**2).mean() - 1) <= 2 * tolerance
+    assert np.corrcoef(encoded.values[:, 0], values / np.abs(values).max())[0, 1] == pytest.approx(1.0)
+
+
+def test_integer_valued_floats_are_measurements_with_a_note() -> None:
+    encoded = encode_labels(np.array([1.0, 2.0, 3.0] * 5))
+    assert encoded.n_classes == 0
+    ((code, sentence),) = encoded.notes
+    assert code == "integer_valued_floats"
+    assert "3 distinct whole numbers as floats" in sentence
+    assert "pass integers" in sentence
+    assert codes_of(encode_labels(np.array([0.0, 1.0] * 5))) == []  # two values: one-hot and measurement agree
+    assert codes_of(encode_labels(np.array([1.0, 2.0, 3.5] * 5))) == []
+
+
+def test_two_dimensional_arrays_have_a_variable_a_column() -> None:
+    encoded = encode_labels(np.array([[1, 5], [2, 6], [1, 6], [2, 5]]))
+    assert encoded.column_names == ("label_0=1", "label_0=2", "label_1=5", "label_1=6")
+    measured = encode_labels(np.array([[0.5, 1.0], [1.5, -1.0], [0.1, 3.0]]))
+    assert measured.column_names == ("label_0", "label_1")
+    assert measured.n_classes == 0
+
+
+@pytest.mark.parametrize("dtype", [bool, int, np.uint8])
+def test_indicator_matrices_are_taken_as_they_are(dtype: type) -> None:
+    indicator = np.eye(3)[np.arange(9) % 3].astype(dtype)
+    encoded = encode_labels(indicator)
+    assert encoded.column_names == ("label_0", "label_1", "label_2")
+    assert encoded.n_classes == 0
+    correlations = np.corrcoef(encoded.values.T, indicator.T.astype(float))[:3, 3:]
+    assert np.diag(correlations) == pytest.approx(np.ones(3))
+
+
+def test_mappings_mix_types_and_leave_constants_out() -> None:
+    encoded = encode_labels(
+        {"kind": ["a", "b", "a", "b"], "mass": [0.5, 1.0, 2.5, 3.0], "lab": ["x"] * 4, "t": [2.0] * 4}
+    )
+    assert encoded.column_names == ("kind=a", "kind=b", "mass")
+    assert (encoded.values.shape, encoded.n_classes) == ((4, 3), 2)
+    assert codes_of(encoded) == ["constant_label", "constant_label"]
+    assert "lab is 'x' in every row and was left out" in encoded.notes[0][1]
+
+
+def test_classes_of_a_single_row_are_noted() -> None:
+    encoded = encode_labels(["a", "a", "a", "b", "b", "c"])
+    ((code, sentence),) = encoded.notes
+    assert code == "single_row_classes"
+    assert "1 of 3 classes have a single row" in sentence
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e200, -3.0])
+def test_rounding_is_no_contrast(constant: float) -> None:
+    values = np.full(50, constant)
+    values[::2] = np.nextafter(constant, np.inf)
+    with pytest.raises(InputValueError, match="labels must tell rows apart"):
+        encode_labels(values)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([], InputValueError, "labels are empty"),
+        ({}, InputValueError, "labels are empty"),
+        ({"a": []}, InputValueError, "labels are empty"),
+        (3, InputValueError, r"labels must have shape .*got \(\)"),
+        (np.zeros((2, 2, 2)), InputValueError, r"labels must have shape .*got \(2, 2, 2\)"),
+        ([[1, 2], [3]], InputValueError, "one value a row; NumPy cannot make an array"),
+        ({"a": [1, 2, 1], "b": [1, 2]}, InputValueError, r"one value a row in every variable; got lengths .*'b': 2"),
+        ({"a": [[1, 2], [3, 4]]}, InputValueError, r"labels\['a'\] must be one-dimensional"),
+        (["same"] * 9, InputValueError, "label is 'same' in all 9 rows .one class only.*at least two classes"),
+        ([4] * 9, InputValueError, "label is '4' in all 9 rows"),
+        ([0.5] * 9, InputValueError, "label is '0.5' in all 9 rows"),
+        ([f"id{i}" for i in range(10)], InputValueError, "10 classes in 10 rows.*looks like an identifier.*group"),
+        (list(range(6)), InputValueError, "6 classes in 6 rows.*as floats"),
+        (["a", None, "b", "a", "b"], InputValueError, r"missing value \(None\) at row 1; drop those rows"),
+        (["a", "b", float("nan"), "a", "b", "a", "b"], InputValueError, r"missing value \(nan\) at row 2"),
+        (np.array(["a", "b", np.nan, "b"], dtype=object), InputValueError, r"missing value \(nan\) at row 2"),
+        (np.array([1.0, np.nan, 2.0]), InputValueError, "labels must be finite; got nan at row 1 .1 such"),
+        (np.array([1.0, 2.0, -np.inf]), InputValueError, "labels must be finite; got -inf at row 2"),
+        (np.array([[1.0, 2.0], [np.nan, 1.0]]), InputValueError, "labels, column 0 must be finite.*row 1"),
+        (["a", 1, "a", 1, "a", 1], InputTypeError, r"strings only, or numbers only; row 1 holds 1 \(int\)"),
+        (
+            np.array(["a", 1, "a"], dtype=object),
+            InputTypeError,
+            r"strings only, or numbers only; row 1 holds 1 \(int\)",
+        ),
+        (np.array([1 + 2j, 2 + 0j]), InputTypeError, "got complex128"),
+        (np.array(["2020", "2021"], dtype="M8[Y]"), InputTypeError, r"got datetime64\[Y\]. Convert dates"),
+        ([datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)], InputTypeError, r"row 0 holds .*\(date\)"),
+        (np.ma.masked_array([1, 2, 1], [0, 1, 0]), InputTypeError, "masked array; its mask would be ignored"),
+        (np.array([2**63, 1] * 3, dtype=object), InputTypeError, "labels must"),
+    ],
+)
+def test_unusable_labels_are_explained(labels: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        encode_labels(labels)
+
+
+def test_pandas_series_and_frames() -> None:
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        {
+            "object": pd.Series(["a", "b", "a", "b"], dtype=object),
+            "string": pd.Series(["a", "b", "a", "b"], dtype="string"),
+            "category": pd.Categorical(["a", "b", "a", "b"], categories=["b", "a", "unused"]),
+            "nullable": pd.Series([1, 2, 1, 2], dtype="Int64"),
+            "flag": pd.Series([True, False, True, False], dtype="boolean"),
+            "mass": [0.5, 1.5, 0.25, 4.0],
+        }
+    )
+    frame.index = [10, 20, 20, 40]
+    encoded = encode_labels(frame)
+    names = ("object=a", "object=b", "string=a", "string=b", "category=a", "category=b", "nullable=1", "nullable=2")
+    assert encoded.column_names == (*names, "flag=False", "flag=True", "mass")
+    assert encoded.values[:, :2].tolist() == encoded.values[:, 4:6].tolist() == ONE_HOT_AB
+    for name in frame.columns:
+        assert encode_labels(frame[name]).n_columns == encode_labels(frame[[name]]).n_columns
+
+
+def test_pandas_missing_values_and_dates_are_refused() -> None:
+    pd = pytest.importorskip("pandas")
+    missing = [
+        pd.Series(["a", None, "b", "a"], dtype=object),
+        pd.Series(["a", None, "b", "a"], dtype="string"),
+        pd.Series(pd.Categorical(["a", None, "b", "a"])),
+        pd.Series([1, None, 2, 1], dtype="Int64"),
+        pd.Series([0.5, None, 2.0, 1.0]),
+        pd.Series([True, None, False, True], dtype="boolean"),
+    ]
+    for series in missing:
+        for labels in (series, pd.DataFrame({"v": series})):
+            with pytest.raises(InputValueError, match=r"labels.* at row 1.* rows from X, Y and labels"):
+                encode_labels(labels)
+    with pytest.raises(InputTypeError, match=r"got datetime64.*Convert dates"):
+        encode_labels(pd.DataFrame({"when": pd.to_datetime(["2020-01-01", "2021-01-01"] * 2)}))
+
+
+def test_polars_series_and_frames() -> None:
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({"tree": ["a", "b", "a", "b"], "n": [1, 2, 1, 2], "mass": [0.5, 1.5, 0.25, 4.0]})
+    frame = frame.with_columns(level=pl.col("tree").cast(pl.Categorical), flag=pl.col("n") > 1)
+    encoded = encode_labels(frame)
+    names = ("tree=a", "tree=b", "n=1", "n=2", "mass", "level=a", "level=b", "flag=False", "flag=True")
+    assert encoded.column_names == names
+    assert encoded.values[:, :2].tolist() == ONE_HOT_AB
+    assert encode_labels(frame["tree"]).column_names == ("label=a", "label=b")
+    for values in (["a", None, "b"], [1, None, 2], [0.5, None, 1.0]):
+        with pytest.raises(InputValueError, match="at row 1"):
+            encode_labels(pl.DataFrame({"v": values}))
+    with pytest.raises(InputTypeError, match=r"labels\['when'\].*got datetime64"):
+        encode_labels(pl.DataFrame({"when": [datetime.date(2020, 1, 1)] * 4}))

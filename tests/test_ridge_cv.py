@@ -1,0 +1,201 @@
+"""Cross-validated R² against a loop over components and folds, and what must not change it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import problems
+from crossphase import InputTypeError, InputValueError, component_r2
+from crossphase._backends import BACKENDS
+from crossphase.ridge_cv import shuffled_folds
+
+
+def loop_r2(problem: problems.ComponentProblem, permutation: np.ndarray | None = None) -> np.ndarray:
+    """One least-squares fit a component and fold on the rows themselves; the ridge as rows appended to them."""
+    labels = problem.labels if permutation is None else problem.labels[permutation]
+    _, n_components, d = problem.scores.shape
+    r2 = np.zeros((n_components, labels.shape[1]))
+    ridge_rows = np.sqrt(problem.alpha) * np.eye(d)
+    for c in range(n_components):
+        error = np.zeros(labels.shape[1])
+        total = np.zeros(labels.shape[1])
+        for fold in np.unique(problem.folds):
+            train, test = problem.folds != fold, problem.folds == fold
+            x, y = problem.scores[train, c], labels[train]
+            x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+            left = np.vstack([x - x_mean, ridge_rows])
+            right = np.vstack([y - y_mean, np.zeros((d, labels.shape[1]))])
+            weights = np.linalg.lstsq(left, right, rcond=None)[0]
+            predicted = y_mean + (problem.scores[test, c] - x_mean) @ weights
+            error += ((labels[test] - predicted) ** 2).sum(axis=0)
+            total += ((labels[test] - labels[test].mean(axis=0)) ** 2).sum(axis=0)
+        spread = total > 1e-15
+        r2[c, spread] = np.maximum(1 - error[spread] / total[spread], 0)
+    return r2
+
+
+def r2_of(problem: problems.ComponentProblem, **options: object) -> np.ndarray:
+    return component_r2(problem.scores, problem.labels, problem.folds, problem.alpha, **options)
+
+
+@pytest.fixture
+def problem() -> problems.ComponentProblem:
+    return problems.component_problem(1, 150, 4, 2, 3, one_hot=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(problem=problems.component_problems())
+def test_matches_a_loop_over_components_and_folds(backend: str, problem: problems.ComponentProblem) -> None:
+    assert np.abs(r2_of(problem, backend=backend) - loop_r2(problem)).max() <= problem.tolerance
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(problem=problems.component_problems(), seed=problems.seeds)
+def test_permutations_move_the_labels(backend: str, problem: problems.ComponentProblem, seed: int) -> None:
+    n = len(problem.labels)
+    permutations = np.stack([problems.generator(seed + k).permutation(n) for k in range(3)])
+    got = r2_of(problem, permutations=permutations, backend=backend)
+    for r2, permutation in zip(got, permutations, strict=True):
+        assert np.abs(r2 - loop_r2(problem, permutation)).max() <= problem.tolerance
+
+
+def test_the_problems_hold_signal(problem: problems.ComponentProblem) -> None:
+    """Comparisons of zeros would prove nothing."""
+    r2 = r2_of(problem)
+    assert r2.max() > 0.1
+    assert 0 < (r2 > 0).mean() <= 1
+    assert r2.max() <= 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("batch", [(), (1,), (0,), (2, 3), (70,)])
+def test_permutations_come_in_any_shape(
+    problem: problems.ComponentProblem, rng: np.random.Generator, backend: str, batch: tuple[int, ...]
+) -> None:
+    """70 permutations of 3 labels: more than one group of panels."""
+    permutations = rng.permuted(np.broadcast_to(np.arange(150), (*batch, 150)), axis=-1)
+    got = r2_of(problem, permutations=permutations, backend=backend)
+    assert got.shape == (*batch, 4, 3)
+    for index in np.ndindex(*batch):
+        assert np.abs(got[index] - loop_r2(problem, permutations[index])).max() <= problem.tolerance
+
+
+def test_the_identity_is_the_default(problem: problems.ComponentProblem) -> None:
+    assert np.array_equal(r2_of(problem), r2_of(problem, permutations=np.arange(150)))
+
+
+def test_two_dimensional_scores_are_components_of_one_score(problem: problems.ComponentProblem) -> None:
+    single = problem.scores[:, :, 0]
+    got = component_r2(single, problem.labels, problem.folds)
+    assert np.array_equal(got, component_r2(single[:, :, None], problem.labels, problem.folds))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("constant", [0.0, 1.0, 0.1, -1e6 / 3])
+def test_a_constant_label_has_no_r2(problem: problems.ComponentProblem, backend: str, constant: float) -> None:
+    labels = np.hstack([problem.labels, np.full((150, 1), constant)])
+    r2 = component_r2(problem.scores, labels, problem.folds, backend=backend)
+    assert not r2[:, -1].any()
+    assert np.abs(r2[:, :-1] - loop_r2(problem)).max() <= problem.tolerance
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_constant_component_explains_nothing(problem: problems.ComponentProblem, backend: str) -> None:
+    scores = problem.scores.copy()
+    scores[:, 1] = 0.1
+    assert not component_r2(scores, problem.labels, problem.folds, backend=backend)[1].any()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(problem=problems.component_problems())
+def test_units_and_offsets_of_labels_do_not_matter(backend: str, problem: problems.ComponentProblem) -> None:
+    moved = component_r2(problem.scores, 8.0 * problem.labels - 3.0, problem.folds, problem.alpha, backend=backend)
+    # 8 is a power of 2; the offset rounds labels of size 10 or so by 10 u.
+    assert np.abs(moved - r2_of(problem, backend=backend)).max() <= 2 * problem.tolerance
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@given(problem=problems.component_problems(), shift=problems.st.floats(-1e3, 1e3))
+def test_offsets_of_scores_do_not_matter(backend: str, problem: problems.ComponentProblem, shift: float) -> None:
+    moved = component_r2(problem.scores + shift, problem.labels, problem.folds, problem.alpha, backend=backend)
+    # Adding the shift rounds every score by |shift| u and its mean by up to n of these: as if n grew |shift| times.
+    assert np.abs(moved - r2_of(problem, backend=backend)).max() <= problem.tolerance * (2 + abs(shift))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_names_of_folds_do_not_matter(problem: problems.ComponentProblem, backend: str) -> None:
+    renamed = np.array([3, 0, 4, 2, 1])[problem.folds]
+    moved = component_r2(problem.scores, problem.labels, renamed, problem.alpha, backend=backend)
+    assert np.abs(moved - r2_of(problem, backend=backend)).max() <= problem.tolerance
+
+
+@pytest.mark.parametrize("d", [1, 2, 8])
+def test_threads_do_not_change_a_byte(rng: np.random.Generator, d: int) -> None:
+    problem = problems.component_problem(2, 400, 9, d, 5, one_hot=False)
+    permutations = rng.permuted(np.broadcast_to(np.arange(400), (41, 400)), axis=1)
+    results = [r2_of(problem, permutations=permutations, n_threads=t).tobytes() for t in (1, 2, 3, 7)]
+    assert set(results) == {results[0]}
+
+
+def test_more_rows_than_a_chunk_in_a_fold() -> None:
+    problem = problems.component_problem(4, 1500, 3, 2, 2, one_hot=True, n_folds=3)
+    assert np.abs(r2_of(problem) - loop_r2(problem)).max() <= problem.tolerance
+
+
+def test_types_and_layouts_do_not_matter(problem: problems.ComponentProblem) -> None:
+    scores = problem.scores.astype(np.float32)
+    expected = component_r2(scores.astype(np.float64), problem.labels, problem.folds)
+    for same in (scores, np.asfortranarray(scores), scores[::-1][::-1], scores.astype(">f4")):
+        got = component_r2(same, problem.labels.astype(int), problem.folds.astype(np.uint8))
+        assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize(("n", "n_folds"), [(7, 5), (10, 5), (100, 3)])
+def test_shuffled_folds_are_the_published_ones(n: int, n_folds: int) -> None:
+    order = np.arange(n)
+    np.random.RandomState(42).shuffle(order)
+    folds = shuffled_folds(n, n_folds, seed=42)
+    start = 0
+    for fold in range(n_folds):
+        size = n // n_folds + (fold < n % n_folds)
+        assert set(np.flatnonzero(folds == fold)) == set(order[start : start + size])
+        start += size
+    assert start == n
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"scores": np.ones(6)}, InputValueError, r"scores must have shape .*got \(6,\)"),
+        ({"scores": np.ones((0, 2))}, InputValueError, r"scores must have shape .*got \(0, 2\)"),
+        ({"scores": np.ones((6, 1, 9))}, InputValueError, "at most 8 scores; got 9"),
+        ({"scores": [["a"]] * 6}, InputTypeError, "scores must be"),
+        ({"scores": np.ones((6, 2)) * 1j}, InputTypeError, "scores must be"),
+        ({"scores": np.full((6, 2), np.nan)}, InputValueError, "scores .*must be finite"),
+        ({"labels": np.ones((5, 1))}, InputValueError, r"labels must have shape \(6, n_labels\).*got \(5, 1\)"),
+        ({"labels": np.ones(6)}, InputValueError, r"labels must have shape .*got \(6,\)"),
+        ({"labels": np.ones((6, 0))}, InputValueError, "labels must have shape"),
+        ({"labels": [["a"]] * 6}, InputTypeError, "labels must be"),
+        ({"labels": np.full((6, 1), np.inf)}, InputValueError, "labels must be finite"),
+        ({"folds": np.zeros(6, int)}, InputValueError, r"folds must number at least two.*got \[0\]"),
+        ({"folds": np.array([0, 2] * 3)}, InputValueError, r"folds must number.*without gaps; got \[0, 2\]"),
+        ({"folds": np.array([-1, 0] * 3)}, InputValueError, r"folds must number.*got \[-1, 0\]"),
+        ({"folds": np.array([0, 1])}, InputValueError, r"folds must have shape \(6,\).*got \(2,\)"),
+        ({"folds": np.array([0.0, 1.0] * 3)}, InputTypeError, "folds must be integers; got float64"),
+        ({"alpha": 0.0}, InputValueError, "alpha must be a finite number > 0; got 0"),
+        ({"alpha": np.nan}, InputValueError, "alpha must be a finite number > 0; got nan"),
+        ({"alpha": "large"}, InputTypeError, "alpha must be a finite number > 0; got 'large'"),
+        ({"permutations": np.arange(5)}, InputValueError, r"permutations must have shape \(\.\.\., 6\); got \(5,\)"),
+        ({"permutations": np.arange(6) + 1}, InputValueError, r"permutations must hold row numbers 0 \.\.\. 5"),
+        ({"permutations": np.arange(6) - 1}, InputValueError, "permutations must hold row numbers"),
+        ({"permutations": np.arange(6.0)}, InputTypeError, "permutations must be integers; got float64"),
+        ({"n_threads": "2"}, InputTypeError, "n_threads must be an integer"),
+        ({"backend": "tpu"}, InputValueError, "backend must be one of"),
+    ],
+)
+def test_bad_arguments_are_named(changes: dict[str, object], error: type[Exception], message: str) -> None:
+    good = {"scores": np.ones((6, 2)), "labels": np.ones((6, 1)), "folds": np.array([0, 1] * 3)}
+    with pytest.raises(error, match=message):
+        component_r2(**{**good, **changes})
