@@ -8,6 +8,7 @@ from hypothesis import given
 
 import problems
 from crossphase import (
+    InputTypeError,
     InputValueError,
     coherence,
     cross_moments,
