@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace crossphase {
 namespace {
@@ -122,8 +123,10 @@ void parallel_for(std::ptrdiff_t n_tasks, int n_threads, const std::function<voi
         job->help(interrupt_check);
         job->wait();
     }
-    if (job->error) {
-        std::rethrow_exception(job->error);
+    // Taken out of the job: a worker may drop the last reference to that, and an exception of Python's must die on the
+    // thread that raised it.
+    if (std::exception_ptr error = std::exchange(job->error, nullptr)) {
+        std::rethrow_exception(std::move(error));
     }
 }
 
