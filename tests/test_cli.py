@@ -137,10 +137,50 @@ def test_a_failed_write_keeps_the_old_file(files):
         *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", old),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024)),
     )
-    assert done.returncode == EXIT_BAD_INPUT
-    assert done.stderr.startswith("error: ")
+    assert done.returncode == EXIT_FAILED
+    assert "could not be written (File too large); an older file there is unchanged." in done.stderr
     assert old.read_text() == "precious"
     assert sorted(p.name for p in files.iterdir()) == ["labels.npy", "out.json", "x.npy", "y.npy"]
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("x.npy", "--json must end in .json"),
+        ("in.json", "in.json is one of the inputs; choose another name."),
+        ("fifo.json", "fifo.json is not a regular file."),
+    ],
+)
+def test_outputs_never_replace_inputs_or_devices(files, target, sentence):
+    (files / "in.json").hardlink_to(files / "labels.npy")
+    os.mkfifo(files / "fifo.json")
+    before = {path.name: path.stat().st_ino for path in files.iterdir()}
+    done = run("diagnose", "x.npy", "y.npy", "--labels", "labels.npy", "--json", target, cwd=files)
+    assert done.returncode == EXIT_BAD_INPUT
+    assert sentence in done.stderr
+    assert {path.name: path.stat().st_ino for path in files.iterdir()} == before
+
+
+def test_a_link_stays_a_link(files):
+    (files / "real.json").write_text("{}")
+    (files / "link.json").symlink_to("real.json")
+    assert run("demo", "--json", files / "link.json").returncode == 0
+    assert (files / "link.json").is_symlink()
+    assert json.loads((files / "real.json").read_text())["n_samples"] == 2000
+
+
+def test_a_closed_pipe_is_silent_and_files_come_first(tmp_path):
+    target = tmp_path / "out.json"
+    script = f"{' '.join(COMMAND)} demo --json {target} | head -n 1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    assert json.loads(target.read_text())["n_samples"] == 2000
+
+
+def test_terminals_without_greek(tmp_path):
+    done = run("demo", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
+    assert "ratio ?" in done.stdout
 
 
 def test_doctor():

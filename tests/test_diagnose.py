@@ -246,3 +246,85 @@ def test_memory_stays_below_twice_the_inputs():
     with open(status) as stream:  # noqa: PTH123
         peak = next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmHWM"))
     assert peak - before <= 2 * (X.nbytes + Y.nbytes + labels.nbytes)
+
+
+def shared_signal(n=1500, k=3, seed=0):
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, k))
+    return shared + rng.normal(size=(n, k)), shared + rng.normal(size=(n, k))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e6])
+def test_repeated_directions_change_nothing(scale):
+    """Columns that are combinations of others add null directions; nothing of them may look like a correlation."""
+    X, Y = shared_signal()
+    mix = np.random.default_rng(1).normal(size=(3, 4))
+    plain = crossphase.diagnose(scale * X, scale * Y, X)
+    with pytest.warns(crossphase.InputWarning, match="7 columns span only 3 directions"):
+        padded = crossphase.diagnose(scale * np.hstack([X, X @ mix]), scale * np.hstack([Y, Y @ mix]), X)
+    # The ridge, 1e-6, is felt a little less in the padded views, whose directions have more variance.
+    np.testing.assert_allclose(padded.components.cca.spectrum, plain.components.cca.spectrum, atol=2e-6)
+    assert "rank_deficient" in {w.code for w in padded.warnings}
+
+
+def test_units_of_columns_do_not_change_correlations():
+    X, Y = shared_signal()
+    X[:, 1:] += 0.5 * X[:, :1]
+    units = np.array([1.0, 1e8, 1e3])
+    plain, scaled = (crossphase.diagnose(X * u, Y * u, X[:, 0], ridge=0) for u in (1.0, units))
+    np.testing.assert_allclose(scaled.components.cca.spectrum, plain.components.cca.spectrum, rtol=1e-10)
+    assert "unequal_scales" in {w.code for w in scaled.warnings}
+
+
+def test_one_component_is_no_verdict():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1000, 1))
+    for labels in (rng.normal(size=1000), x[:, 0]):
+        found = crossphase.diagnose(x, x + rng.normal(size=(1000, 1)), labels)
+        assert found.recommendation.objective is Objective.UNDECIDED
+        assert "few_components" in {w.code for w in found.warnings}
+
+
+def test_identical_views_are_no_victory_of_either():
+    X, _ = shared_signal()
+    found = crossphase.diagnose(X, X, X[:, 0])
+    assert "ratio_near_one" in {w.code for w in found.warnings} or found.recommendation.objective is Objective.UNDECIDED
+    assert found.components.explained_x == found.components.explained_y
+
+
+def test_the_better_view_does_not_depend_on_units():
+    """Signal in X alone, nuisance shared: no objective recovers, and X is the better view in any unit."""
+    rng = np.random.default_rng(3)
+    n = 2000
+    signal, nuisance = rng.normal(size=(2, n, 1))
+    X = np.hstack([signal + 0.3 * rng.normal(size=(n, 1)), 5 * nuisance, rng.normal(size=(n, 4))])
+    Y = np.hstack(
+        [signal + 3 * rng.normal(size=(n, 1)), 5 * nuisance + rng.normal(size=(n, 1)), rng.normal(size=(n, 4))]
+    )
+    chosen = {crossphase.diagnose(s * X, Y, signal).recommendation.objective for s in (1.0, 0.02, 1e-3)}
+    assert chosen == {Objective.SINGLE_MODALITY_X}
+
+
+def test_an_outlying_row_is_named():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(500, 5)), rng.normal(size=(500, 4))
+    X[17], Y[17] = 100, 100
+    codes = {w.code: w.message for w in crossphase.diagnose(X, Y, rng.normal(size=500)).warnings}
+    assert "row 17 alone carries" in codes["outlying_row"]
+
+
+def test_heavy_but_honest_data_names_no_outlier():
+    rng = np.random.default_rng(0)
+    X, Y = shared_signal(n=200)
+    assert "outlying_row" not in {w.code for w in crossphase.diagnose(X, Y, rng.normal(size=200)).warnings}
+
+
+def test_random_classes_are_no_signal():
+    rng = np.random.default_rng(5)
+    X, Y = shared_signal(n=400, k=8)
+    undecided = [
+        crossphase.diagnose(X, Y, rng.integers(5, size=400)).recommendation.objective is Objective.UNDECIDED
+        for _ in range(20)
+    ]
+    # Each of three decompositions passes two 5 % rules pooled over components: about .6 of random labels pass somewhere.
+    assert sum(undecided) >= 3

@@ -215,3 +215,15 @@ def test_polars_series_and_frames() -> None:
             encode_labels(pl.DataFrame({"v": values}))
     with pytest.raises(InputTypeError, match=r"labels\['when'\].*got datetime64"):
         encode_labels(pl.DataFrame({"when": [datetime.date(2020, 1, 1)] * 4}))
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ({1: [0, 1], "1": [0, 1]}, InputValueError, "more than one variable named '1'"),
+        (None, InputTypeError, "labels are needed"),
+    ],
+)
+def test_labels_that_cannot_be_told_apart_or_are_none(labels: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        encode_labels(labels)

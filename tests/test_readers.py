@@ -87,6 +87,13 @@ def test_label_table(tmp_path):
     np.testing.assert_array_equal(labels["age"], [1.5, 2.5])
 
 
+@pytest.mark.parametrize("cells", [["01", "1", "2"], ["1_2", "12", "3"], ["1", "x", "2"]])
+def test_names_that_look_like_numbers_stay_names(tmp_path, cells):
+    path = tmp_path / "labels.csv"
+    path.write_text("id\n" + "\n".join(cells) + "\n\n", encoding="utf-8")
+    assert read_labels(path)["id"].tolist() == cells
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -95,6 +102,9 @@ def test_label_table(tmp_path):
         ("a,a\n1,2\n", "names a column twice"),
         ("a\noak\n \n", r"column 'a' of .* is empty in row 1"),
         ("", "is empty"),
+        ("a;b\n1;2\n", "separate cells with commas"),
+        (",a\n0,1\n", "column without a name"),
+        ("a\n1\n\n2\n", "line 3 of .* has 0 cells"),
     ],
 )
 def test_label_tables_that_are_wrong(tmp_path, content, sentence):

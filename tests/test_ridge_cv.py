@@ -199,3 +199,61 @@ def test_bad_arguments_are_named(changes: dict[str, object], error: type[Excepti
     good = {"scores": np.ones((6, 2)), "labels": np.ones((6, 1)), "folds": np.array([0, 1] * 3)}
     with pytest.raises(error, match=message):
         component_r2(**{**good, **changes})
+
+
+def loop_in_extended_precision(scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, alpha: float) -> float:
+    """R² of one label from one score, fold by fold in long double: on x86 11 more bits than the kernel has."""
+    x, y = scores.astype(np.longdouble), labels.astype(np.longdouble)
+    error = total = np.longdouble(0)
+    for fold in range(folds.max() + 1):
+        is_test = folds == fold
+        x_mean, y_mean = x[~is_test].mean(), y[~is_test].mean()
+        centred = x[~is_test] - x_mean
+        weight = centred @ (y[~is_test] - y_mean) / (centred @ centred + alpha)
+        error += ((y[is_test] - y_mean - weight * (x[is_test] - x_mean)) ** 2).sum()
+        total += ((y[is_test] - y[is_test].mean()) ** 2).sum()
+    return float(max(1 - error / total, 0))
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [(kind, size) for kind in ("outlying row", "drift between folds") for size in (1e3, 1e6)]
+    + [("outlying row", 1e10)],
+)
+def test_far_rows_and_folds_cost_few_digits(rng: np.random.Generator, backend: str, size: float, kind: str) -> None:
+    """Values of `size` beside a spread of 1 keep size * 2^-52 of it; a hundred such errors may add up in R²."""
+    n = 400
+    folds = np.arange(n) // 80 if kind == "drift between folds" else np.arange(n) % 5
+    scores = rng.standard_normal(n) + (size * folds if kind == "drift between folds" else 0)
+    labels = scores + 0.5 * rng.standard_normal(n)
+    if kind == "outlying row":
+        scores[7] = labels[7] = size
+    found = component_r2(scores[:, None], labels[:, None], folds, backend=backend)[0, 0]
+    assert found == pytest.approx(
+        loop_in_extended_precision(scores, labels, folds, 1.0), abs=1e-12 + 100 * size * 2.0**-52
+    )
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3, 1e7])
+def test_collinear_scores_equal_one_score_of_half_the_ridge(
+    rng: np.random.Generator, backend: str, scale: float
+) -> None:
+    """Two copies of a score share the weight: the ridge of each is felt half. At 1e7 the ridge is below rounding."""
+    score, folds = scale * rng.standard_normal(300), np.arange(300) % 5
+    labels = score / scale + 0.5 * rng.standard_normal(300)
+    doubled = component_r2(np.stack([score, score], axis=1)[:, None], labels[:, None], folds, 1.0, backend=backend)
+    single = component_r2(score[:, None], labels[:, None], folds, 0.5, backend=backend)
+    # Leaving out the null direction instead of halving the ridge changes R² by at most alpha / (n var): 1 / (300 scale²);
+    # that happens only where it is below the rounding of the Gram matrix, 8 n 2^-52 = 5e-13.
+    np.testing.assert_allclose(doubled, single, atol=2e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1e-9, 1e9, 1e200])
+def test_units_of_labels_do_not_matter(rng: np.random.Generator, scale: float) -> None:
+    score, folds = rng.standard_normal((200, 1)), np.arange(200) % 5
+    labels = score + 0.5 * rng.standard_normal((200, 1))
+    np.testing.assert_allclose(
+        component_r2(score, scale * labels, folds), component_r2(score, labels, folds), rtol=1e-12
+    )

@@ -229,7 +229,7 @@ def test_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5"])
 def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, text)
-    with pytest.raises(InputValueError, match=f"{ENVIRONMENT_VARIABLE} must be a positive integer; got '{text}'"):
+    with pytest.raises(InputValueError, match=f"{ENVIRONMENT_VARIABLE} must be an integer from 1 to 256; got '{text}'"):
         resolve_n_threads(None)
 
 
@@ -239,3 +239,39 @@ def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch, te
 def test_a_bad_argument_is_named(value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="n_threads must be"):
         resolve_n_threads(value)
+
+
+def test_blas_limit_does_not_survive_a_fork(run_python) -> None:
+    """A child forked while another thread holds the limit has its BLAS threads back, and can take the limit itself."""
+    script = """
+import os, threading, warnings
+import numpy as np
+from threadpoolctl import threadpool_info
+from crossphase._threads import single_threaded_blas
+warnings.simplefilter("ignore", DeprecationWarning)
+def counts():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+np.ones((4, 4)) @ np.ones((4, 4))
+with single_threaded_blas():
+    pass
+before, inside, done = counts(), threading.Event(), threading.Event()
+def hold():
+    with single_threaded_blas():
+        inside.set()
+        done.wait()
+thread = threading.Thread(target=hold)
+thread.start()
+inside.wait()
+child = os.fork()
+if child == 0:
+    free = counts() == before
+    with single_threaded_blas():
+        limited = set(counts()) == {1}
+    os._exit(0 if free and limited and counts() == before else 1)
+status = os.waitpid(child, 0)[1]
+done.set()
+thread.join()
+assert status == 0 and counts() == before
+"""
+    process = run_python(script, time_limit=60)
+    assert process.returncode == 0, process.stderr

@@ -196,3 +196,17 @@ def test_bad_covariances_are_named(cov: np.ndarray, error: type[Exception], mess
 def test_bad_options_are_named(options: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         whitening_matrix(np.eye(2), **options)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("seed", range(20))
+def test_cholesky_refuses_singular_covariances_that_lapack_accepts(backend: str, seed: int) -> None:
+    rows = np.random.default_rng(seed).standard_normal((9, 10))
+    with pytest.raises(np.linalg.LinAlgError, match="singular"):
+        whitening_matrix(rows.T @ rows, kind="cholesky", backend=backend)
+
+
+def test_symmetry_is_judged_matrix_by_matrix() -> None:
+    batch = np.stack([1e12 * np.eye(2), np.array([[1.0, 0.9], [0.0, 1.0]])])
+    with pytest.raises(InputValueError, match=r"symmetric; entry \(1, 0, 1\) differs"):
+        whitening_matrix(batch)

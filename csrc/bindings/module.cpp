@@ -2,7 +2,9 @@
 
 #include <pybind11/stl.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "crossphase/instruction_set.hpp"
@@ -12,8 +14,17 @@ namespace py = pybind11;
 
 namespace {
 
-// Kernels run without the GIL; now and then they take it to let Python run its signal handlers.
+std::thread::id main_thread;
+
+// Kernels run without the GIL; now and then they take it to let Python run its signal handlers. Only the main thread
+// can run them, and a check every 20 ms is enough for fingers.
 void raise_pending_signal() {
+    using Clock = std::chrono::steady_clock;
+    static Clock::time_point next_check;  // the main thread's alone
+    if (std::this_thread::get_id() != main_thread || Clock::now() < next_check) {
+        return;
+    }
+    next_check = Clock::now() + std::chrono::milliseconds(20);
     const py::gil_scoped_acquire gil;
     if (PyErr_CheckSignals() != 0) {
         throw py::error_already_set();
@@ -26,7 +37,11 @@ PYBIND11_MODULE(_core, module) {
     module.doc() = "Compiled kernels of crossphase. Arguments are checked in Python; shapes are checked again here.";
     module.attr("__version__") = CROSSPHASE_VERSION;
 
-    crossphase::set_interrupt_check(raise_pending_signal);
+    const py::module_ threading = py::module_::import("threading");
+    if (threading.attr("current_thread")().is(threading.attr("main_thread")())) {
+        main_thread = std::this_thread::get_id();
+        crossphase::set_interrupt_check(raise_pending_signal);
+    }
     py::module_ cpu = module.def_submodule("cpu", "Kernels for the central processor.");
     crossphase::bindings::bind_finite(cpu);
     crossphase::bindings::bind_lapack(cpu);

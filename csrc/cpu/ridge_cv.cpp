@@ -21,54 +21,117 @@ std::size_t at(Index i) {
     return static_cast<std::size_t>(i);
 }
 
-// Errors of component c summed over folds, for every label column of the group, added to `error`.
-void add_errors(const ScoreFolds& folds, const LabelSums& sums, Index c, double* error) {
-    const Index d = folds.d;
-    const Index n_columns = sums.n_columns;
-    for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        const auto n_test = static_cast<double>(folds.rows_in(fold));
-        const double n_train = folds.n_train(fold);
-        const double* mean_x = folds.train_mean(fold) + c * d;
-        const double* sum_x = folds.sum(fold) + c * d;
-        const double* inverse = folds.inverse(fold, c);
-        const double* gram = folds.test_gram(fold, c);
-        const double* mean_y = sums.of_fold(sums.train_mean, fold);
-        const double* sum_y = sums.of_fold(sums.sum, fold);
-        const double* squares_y = sums.of_fold(sums.squares, fold);
-        const double* test_cross = sums.cross.data() + (fold * folds.n_columns + c * d) * n_columns;
-        const double* total_cross = sums.total_cross.data() + c * d * n_columns;
-        for (Index j = 0; j < n_columns; ++j) {
-            double weights[kMaxScoresPerComponent] = {};
-            for (Index b = 0; b < d; ++b) {
-                const double train_cross =
-                    total_cross[b * n_columns + j] - test_cross[b * n_columns + j] - n_train * mean_x[b] * mean_y[j];
-                for (Index a = 0; a < d; ++a) {
-                    weights[a] += inverse[a * d + b] * train_cross;
-                }
-            }
-            double sum_squared = squares_y[j] - 2.0 * mean_y[j] * sum_y[j] + n_test * mean_y[j] * mean_y[j];
-            for (Index a = 0; a < d; ++a) {
-                const double cross = test_cross[a * n_columns + j] - mean_x[a] * sum_y[j] - sum_x[a] * mean_y[j] +
-                                     n_test * mean_x[a] * mean_y[j];
-                double explained = -2.0 * cross;
-                for (Index b = 0; b < d; ++b) {
-                    explained += gram[a * d + b] * weights[b];
-                }
-                sum_squared += weights[a] * explained;
-            }
-            error[j] += sum_squared;
-        }
+// Scatter of one score column with the label columns over two sets of rows as one: into += theirs + (n_a n_b / n) dx
+// dy.
+void merge_cross(double n_a, double n_b, double step_x, const double* mean_a, const double* mean_b,
+                 const double* theirs, Index n_columns, double* into) {
+    const double weight = n_a * (n_b / (n_a + n_b)) * step_x;
+    for (Index j = 0; j < n_columns; ++j) {
+        into[j] += theirs[j] + (n_a > 0.0 ? weight * (mean_b[j] - mean_a[j]) : 0.0);
     }
 }
 
-// Total sum of squares of every label column of the group about the means of the test folds.
-Buffer total_squares(const ScoreFolds& folds, const LabelSums& sums) {
-    Buffer total(at(sums.n_columns));
+// Sums of squared errors of one component, for every label column of the group.
+class Errors {
+  public:
+    Errors(const ScoreFolds& folds, const LabelMoments& labels)
+        : folds_(folds),
+          labels_(labels),
+          d_(folds.d),
+          n_columns_(labels.n_columns),
+          before_(at((folds.n_folds + 1) * d_ * n_columns_)),
+          after_(at(d_ * n_columns_)),
+          train_(at(d_ * n_columns_)),
+          errors_(at(n_columns_)) {}
+
+    const Buffer& of_component(Index c) {
+        std::fill(before_.begin(), before_.end(), 0.0);
+        std::fill(after_.begin(), after_.end(), 0.0);
+        std::fill(errors_.begin(), errors_.end(), 0.0);
+        for (Index fold = 0; fold + 1 < folds_.n_folds; ++fold) {
+            std::copy_n(before(fold), d_ * n_columns_, before(fold + 1));
+            add_fold(fold, c, folds_.n_before(fold), folds_.mean_before(fold),
+                     labels_.of_fold(labels_.mean_before, fold), before(fold + 1));
+        }
+        for (Index fold = folds_.n_folds - 1; fold >= 0; --fold) {
+            std::copy_n(before(fold), d_ * n_columns_, train_.data());
+            for (Index a = 0; a < d_; ++a) {
+                const Index s = c * d_ + a;
+                merge_cross(folds_.n_before(fold), folds_.n_after(fold),
+                            folds_.mean_after(fold)[s] - folds_.mean_before(fold)[s],
+                            labels_.of_fold(labels_.mean_before, fold), labels_.of_fold(labels_.mean_after, fold),
+                            after_.data() + a * n_columns_, n_columns_, train_.data() + a * n_columns_);
+            }
+            add_errors(fold, c);
+            add_fold(fold, c, folds_.n_after(fold), folds_.mean_after(fold), labels_.of_fold(labels_.mean_after, fold),
+                     after_.data());
+        }
+        return errors_;
+    }
+
+  private:
+    double* before(Index fold) { return before_.data() + fold * d_ * n_columns_; }
+    const double* cross(Index fold, Index s) const {
+        return labels_.cross.data() + (fold * folds_.n_columns + s) * n_columns_;
+    }
+
+    // Merges a fold into the scatter of n_so_far rows with the given means.
+    void add_fold(Index fold, Index c, double n_so_far, const double* mean_x, const double* mean_y, double* into) {
+        for (Index a = 0; a < d_; ++a) {
+            const Index s = c * d_ + a;
+            merge_cross(n_so_far, static_cast<double>(folds_.rows_in(fold)), folds_.mean(fold)[s] - mean_x[s], mean_y,
+                        labels_.of_fold(labels_.mean, fold), cross(fold, s), n_columns_, into + a * n_columns_);
+        }
+    }
+
+    // sum over the fold of (y - mean_train - w^T (x - mean_train))^2, from moments about the fold's own means.
+    void add_errors(Index fold, Index c) {
+        const auto n_test = static_cast<double>(folds_.rows_in(fold));
+        const double* inverse = folds_.inverse(fold, c);
+        const double* scatter = folds_.scatter(fold, c);
+        const double* mean_y = labels_.of_fold(labels_.mean, fold);
+        const double* train_mean_y = labels_.of_fold(labels_.train_mean, fold);
+        const double* squares_y = labels_.of_fold(labels_.squares, fold);
+        double offset_x[kMaxScoresPerComponent];
+        for (Index a = 0; a < d_; ++a) {
+            offset_x[a] = folds_.mean(fold)[c * d_ + a] - folds_.train_mean(fold)[c * d_ + a];
+        }
+        for (Index j = 0; j < n_columns_; ++j) {
+            double weights[kMaxScoresPerComponent] = {};
+            for (Index a = 0; a < d_; ++a) {
+                for (Index b = 0; b < d_; ++b) {
+                    weights[a] += inverse[a * d_ + b] * train_[at(b * n_columns_ + j)];
+                }
+            }
+            double offset = mean_y[j] - train_mean_y[j];  // of the fold's mean residual
+            double sum_squared = squares_y[j];
+            for (Index a = 0; a < d_; ++a) {
+                offset -= weights[a] * offset_x[a];
+                double explained = -2.0 * cross(fold, c * d_ + a)[j];
+                for (Index b = 0; b < d_; ++b) {
+                    explained += scatter[a * d_ + b] * weights[b];
+                }
+                sum_squared += weights[a] * explained;
+            }
+            errors_[at(j)] += sum_squared + n_test * offset * offset;
+        }
+    }
+
+    const ScoreFolds& folds_;
+    const LabelMoments& labels_;
+    const Index d_, n_columns_;
+    Buffer before_;  // by fold: scatter (d x n_columns) of scores and labels over all folds before it
+    Buffer after_;   // over all folds after the current one
+    Buffer train_;   // over all folds but the current one
+    Buffer errors_;
+};
+
+// Sums of squares of every label column about the means of the test folds.
+Buffer total_squares(const ScoreFolds& folds, const LabelMoments& labels) {
+    Buffer total(at(labels.n_columns));
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        const double* sum_y = sums.of_fold(sums.sum, fold);
-        const double* squares_y = sums.of_fold(sums.squares, fold);
-        for (Index j = 0; j < sums.n_columns; ++j) {
-            total[at(j)] += squares_y[j] - sum_y[j] * sum_y[j] / static_cast<double>(folds.rows_in(fold));
+        for (Index j = 0; j < labels.n_columns; ++j) {
+            total[at(j)] += labels.of_fold(labels.squares, fold)[j];
         }
     }
     return total;
@@ -104,12 +167,11 @@ void component_r2(const RidgeCvInput& input, MatrixView<double> r2, int n_thread
     parallel_for((n_permutations + group - 1) / group, n_threads, [&](Index task) {
         const Index first = task * group;
         const Index count = std::min(group, n_permutations - first);
-        const LabelSums sums = labels.sum(folds, input.permutations, first, count);
-        const Buffer total = total_squares(folds, sums);
-        Buffer error(total.size());
+        const LabelMoments moments = labels.moments(folds, input.permutations, first, count);
+        const Buffer total = total_squares(folds, moments);
+        Errors errors(folds, moments);
         for (Index c = 0; c < folds.n_components; ++c) {
-            std::fill(error.begin(), error.end(), 0.0);
-            add_errors(folds, sums, c, error.data());
+            const Buffer& error = errors.of_component(c);
             for (Index k = 0; k < count; ++k) {
                 for (Index l = 0; l < n_labels; ++l) {
                     const std::size_t column = at(k * n_labels + l);

@@ -1,13 +1,28 @@
 #include "ridge_cv_folds.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <stdexcept>
 
 namespace crossphase::cpu {
 namespace {
 
-// Overwrites a symmetric positive definite d x d matrix with its inverse (Gauss-Jordan; d is 1 or 2 in practice).
-void invert_in_place(double* a, std::ptrdiff_t d) {
+// Overwrites a symmetric positive semidefinite d x d matrix with its inverse (Gauss-Jordan; d is 1 or 2 in practice).
+// A pivot of at most `null` times its diagonal entry counts as 0: its direction is left out, row and column are zero in
+// the result.
+void invert_in_place(double* a, std::ptrdiff_t d, double null) {
+    double cutoff[kMaxScoresPerComponent];
     for (std::ptrdiff_t k = 0; k < d; ++k) {
+        cutoff[k] = null * a[k * d + k];
+    }
+    for (std::ptrdiff_t k = 0; k < d; ++k) {
+        if (!(a[k * d + k] > cutoff[k])) {
+            for (std::ptrdiff_t j = 0; j < d; ++j) {
+                a[k * d + j] = a[j * d + k] = 0.0;
+            }
+            continue;
+        }
         const double pivot = 1.0 / a[k * d + k];
         a[k * d + k] = 1.0;
         for (std::ptrdiff_t j = 0; j < d; ++j) {
@@ -28,17 +43,11 @@ void invert_in_place(double* a, std::ptrdiff_t d) {
 
 }  // namespace
 
-std::vector<double> column_means(MatrixView<const double> matrix) {
-    std::vector<double> means(static_cast<std::size_t>(matrix.n_columns));
-    for (std::ptrdiff_t i = 0; i < matrix.n_rows; ++i) {
-        for (std::ptrdiff_t j = 0; j < matrix.n_columns; ++j) {
-            means[static_cast<std::size_t>(j)] += matrix(i, j);
-        }
+void merge_means(const double* a, double n_a, const double* b, double n_b, std::ptrdiff_t n_columns, double* into) {
+    const double weight = n_b / (n_a + n_b);
+    for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+        into[j] = n_a > 0.0 ? a[j] + weight * (b[j] - a[j]) : b[j];
     }
-    for (double& mean : means) {
-        mean /= static_cast<double>(matrix.n_rows);
-    }
-    return means;
 }
 
 ScoreFolds::ScoreFolds(const RidgeCvInput& input)
@@ -49,8 +58,9 @@ ScoreFolds::ScoreFolds(const RidgeCvInput& input)
       n_rows(input.scores.n_rows) {
     sort_rows(input.folds);
     copy_scores(input.scores);
-    sum_scores();
-    fit_grams(input.alpha);
+    centre_folds();
+    merge_means();
+    fit_inverses(input.alpha);
 }
 
 void ScoreFolds::sort_rows(std::span<const std::ptrdiff_t> folds) {
@@ -75,30 +85,54 @@ void ScoreFolds::sort_rows(std::span<const std::ptrdiff_t> folds) {
 }
 
 void ScoreFolds::copy_scores(MatrixView<const double> from) {
-    const std::vector<double> means = column_means(from);
+    std::vector<double> means(index(n_columns));
+    for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
+        for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+            means[index(j)] += from(i, j) / static_cast<double>(n_rows);
+        }
+    }
+    scales_.assign(index(n_columns), 0.0);
     scores_.resize(index(n_rows * n_columns));
     for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
         for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            scores_[index(i * n_columns + j)] = from(row_[index(i)], j) - means[index(j)];
+            const double x = from(row_[index(i)], j) - means[index(j)];
+            scores_[index(i * n_columns + j)] = x;
+            scales_[index(j)] += x * x / static_cast<double>(n_rows);
+        }
+    }
+    for (double& scale : scales_) {
+        scale = scale > 0.0 ? std::sqrt(scale) : 1.0;
+    }
+    for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
+        for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+            scores_[index(i * n_columns + j)] /= scales_[index(j)];
         }
     }
 }
 
-void ScoreFolds::sum_scores() {
-    sums_.assign(index(n_folds * n_columns), 0.0);
-    grams_.assign(index(n_folds * n_columns * d), 0.0);
+void ScoreFolds::centre_folds() {
+    means_.assign(index(n_folds * n_columns), 0.0);
+    scatters_.assign(index(n_folds * n_columns * d), 0.0);
     for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
-        double* sum = sums_.data() + fold * n_columns;
-        double* gram = grams_.data() + fold * n_columns * d;
+        double* mean = means_.data() + fold * n_columns;
+        double* scatter = scatters_.data() + fold * n_columns * d;
         for (std::ptrdiff_t i = 0; i < rows_in(fold); ++i) {
-            const double* x = scores(fold, i);
             for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-                sum[j] += x[j];
+                mean[j] += scores(fold, i)[j];
+            }
+        }
+        for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+            mean[j] /= static_cast<double>(rows_in(fold));
+        }
+        for (std::ptrdiff_t i = 0; i < rows_in(fold); ++i) {
+            double* x = scores_.data() + (first_row_[index(fold)] + i) * n_columns;
+            for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+                x[j] -= mean[j];
             }
             for (std::ptrdiff_t c = 0; c < n_columns; c += d) {
                 for (std::ptrdiff_t a = c; a < c + d; ++a) {
                     for (std::ptrdiff_t b = c; b < c + d; ++b) {
-                        gram[a * d + b - c] += x[a] * x[b];
+                        scatter[a * d + b - c] += x[a] * x[b];
                     }
                 }
             }
@@ -106,36 +140,53 @@ void ScoreFolds::sum_scores() {
     }
 }
 
-void ScoreFolds::fit_grams(double alpha) {
-    train_means_.assign(sums_.size(), 0.0);
-    inverses_.assign(grams_.size(), 0.0);
-    test_grams_.assign(grams_.size(), 0.0);
+void ScoreFolds::merge_means() {
+    means_before_.assign(means_.size(), 0.0);
+    means_after_.assign(means_.size(), 0.0);
+    train_means_.assign(means_.size(), 0.0);
+    for (std::ptrdiff_t fold = 1; fold < n_folds; ++fold) {
+        cpu::merge_means(mean_before(fold - 1), n_before(fold - 1), mean(fold - 1),
+                         static_cast<double>(rows_in(fold - 1)), n_columns, means_before_.data() + fold * n_columns);
+    }
+    for (std::ptrdiff_t fold = n_folds - 2; fold >= 0; --fold) {
+        cpu::merge_means(mean_after(fold + 1), n_after(fold + 1), mean(fold + 1),
+                         static_cast<double>(rows_in(fold + 1)), n_columns, means_after_.data() + fold * n_columns);
+    }
     for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
-        double* mean = train_means_.data() + fold * n_columns;
-        double* train_gram = inverses_.data() + fold * n_columns * d;
+        double* into = train_means_.data() + fold * n_columns;
+        if (n_after(fold) > 0.0) {
+            cpu::merge_means(mean_before(fold), n_before(fold), mean_after(fold), n_after(fold), n_columns, into);
+        } else {
+            std::copy_n(mean_before(fold), n_columns, into);
+        }
+    }
+}
+
+void ScoreFolds::fit_inverses(double alpha) {
+    inverses_.assign(scatters_.size(), 0.0);
+    // Rounding of a sum of n products, relative to the sum of their sizes.
+    const double null = 8.0 * static_cast<double>(n_rows) * std::numeric_limits<double>::epsilon();
+    for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
+        double* gram = inverses_.data() + fold * n_columns * d;
         for (std::ptrdiff_t other = 0; other < n_folds; ++other) {
-            for (std::ptrdiff_t j = 0; other != fold && j < n_columns; ++j) {
-                mean[j] += sum(other)[j];
+            if (other == fold) {
+                continue;
             }
-            for (std::ptrdiff_t j = 0; other != fold && j < n_columns * d; ++j) {
-                train_gram[j] += grams_[index(other * n_columns * d + j)];
+            const auto n_other = static_cast<double>(rows_in(other));
+            const double* scatter_other = scatters_.data() + other * n_columns * d;
+            for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+                for (std::ptrdiff_t b = 0; b < d; ++b) {
+                    const std::ptrdiff_t k = j - j % d + b;
+                    gram[j * d + b] += scatter_other[j * d + b] + n_other * (mean(other)[j] - train_mean(fold)[j]) *
+                                                                      (mean(other)[k] - train_mean(fold)[k]);
+                }
             }
         }
         for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            mean[j] /= n_train(fold);
-        }
-        const auto n_test = static_cast<double>(rows_in(fold));
-        for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            for (std::ptrdiff_t b = 0; b < d; ++b) {
-                const std::ptrdiff_t k = j - j % d + b;
-                const std::ptrdiff_t entry = (fold * n_columns + j) * d + b;
-                inverses_[index(entry)] += (j == k ? alpha : 0.0) - n_train(fold) * mean[j] * mean[k];
-                test_grams_[index(entry)] =
-                    grams_[index(entry)] - mean[j] * sum(fold)[k] - sum(fold)[j] * mean[k] + n_test * mean[j] * mean[k];
-            }
+            gram[j * d + j % d] += alpha / scales_[index(j)] / scales_[index(j)];
         }
         for (std::ptrdiff_t c = 0; c < n_components; ++c) {
-            invert_in_place(inverses_.data() + gram_of(fold, c), d);
+            invert_in_place(inverses_.data() + gram_of(fold, c), d, null);
         }
     }
 }

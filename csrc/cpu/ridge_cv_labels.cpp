@@ -32,7 +32,7 @@ PackedPanels pack_scores(const ScoreFolds& folds, Index fold, Index first, Index
 
 // cross += scores^T labels, for one fold.
 void add_products(const PackedPanels& scores, const PackedPanels& labels, const ScoreFolds& folds, Index fold,
-                  LabelSums& sums) {
+                  LabelMoments& moments) {
     const PanelProduct product = instruction_set().panel_product;
     for (Index s = 0; s < scores.n_panels(); ++s) {
         const Index n_here = std::min(kPanelWidth, folds.n_columns - s * kPanelWidth);
@@ -41,7 +41,7 @@ void add_products(const PackedPanels& scores, const PackedPanels& labels, const 
             product(scores.panel(s), labels.panel(l), labels.n_rows(), tile);
             for (Index i = 0; i < n_here; ++i) {
                 const Index row = fold * folds.n_columns + s * kPanelWidth + i;
-                double* into = sums.cross.data() + row * sums.n_columns + l * kPanelWidth;
+                double* into = moments.cross.data() + row * moments.n_columns + l * kPanelWidth;
                 for (Index j = 0; j < kPanelWidth; ++j) {
                     into[j] += tile[i * kPanelWidth + j];
                 }
@@ -50,121 +50,142 @@ void add_products(const PackedPanels& scores, const PackedPanels& labels, const 
     }
 }
 
-void finish(const ScoreFolds& folds, LabelSums& sums) {
-    const Index size = folds.n_columns * sums.n_columns;
+void merge_means(const ScoreFolds& folds, LabelMoments& moments) {
+    const Index n = moments.n_columns;
+    const auto of = [&](Buffer& values, Index fold) { return values.data() + fold * n; };
+    for (Index fold = 1; fold < folds.n_folds; ++fold) {
+        cpu::merge_means(of(moments.mean_before, fold - 1), folds.n_before(fold - 1), of(moments.mean, fold - 1),
+                         static_cast<double>(folds.rows_in(fold - 1)), n, of(moments.mean_before, fold));
+    }
+    for (Index fold = folds.n_folds - 2; fold >= 0; --fold) {
+        cpu::merge_means(of(moments.mean_after, fold + 1), folds.n_after(fold + 1), of(moments.mean, fold + 1),
+                         static_cast<double>(folds.rows_in(fold + 1)), n, of(moments.mean_after, fold));
+    }
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        for (Index k = 0; k < size; ++k) {
-            sums.total_cross[at(k)] += sums.cross[at(fold * size + k)];
-        }
-        for (Index other = 0; other < folds.n_folds; ++other) {
-            for (Index j = 0; other != fold && j < sums.n_columns; ++j) {
-                sums.train_mean[at(fold * sums.n_columns + j)] += sums.sum[at(other * sums.n_columns + j)];
-            }
-        }
-        for (Index j = 0; j < sums.n_columns; ++j) {
-            sums.train_mean[at(fold * sums.n_columns + j)] /= folds.n_train(fold);
+        if (folds.n_after(fold) > 0.0) {
+            cpu::merge_means(of(moments.mean_before, fold), folds.n_before(fold), of(moments.mean_after, fold),
+                             folds.n_after(fold), n, of(moments.train_mean, fold));
+        } else {
+            std::copy_n(of(moments.mean_before, fold), n, of(moments.train_mean, fold));
         }
     }
 }
 
 }  // namespace
 
-LabelSums::LabelSums(const ScoreFolds& folds, Index n_used)
+LabelMoments::LabelMoments(const ScoreFolds& folds, Index n_used)
     : n_columns((n_used + kPanelWidth - 1) / kPanelWidth * kPanelWidth),
-      sum(at(folds.n_folds * n_columns)),
-      squares(sum.size()),
-      train_mean(sum.size()),
-      cross(at(folds.n_folds * folds.n_columns * n_columns)),
-      total_cross(at(folds.n_columns * n_columns)) {}
+      mean(at(folds.n_folds * n_columns)),
+      mean_before(mean.size()),
+      mean_after(mean.size()),
+      train_mean(mean.size()),
+      squares(mean.size()),
+      cross(at(folds.n_folds * folds.n_columns * n_columns)) {}
 
-Labels::Labels(MatrixView<const double> labels) : n_labels_(labels.n_columns), means_(column_means(labels)) {
+Labels::Labels(MatrixView<const double> labels) : n_labels_(labels.n_columns) {
+    Buffer means(at(labels.n_columns));
     first_entry_.push_back(0);
     for (Index i = 0; i < labels.n_rows; ++i) {
         for (Index j = 0; j < labels.n_columns; ++j) {
+            means[at(j)] += labels(i, j) / static_cast<double>(labels.n_rows);
             if (labels(i, j) != 0.0) {
                 entries_.push_back({j, labels(i, j)});
             }
         }
         first_entry_.push_back(entries_.size());
     }
-    // A panel product spends about half as much on an entry as a class sum does, but spends it on the zeros too.
-    if (2 * entries_.size() >= at(labels.n_rows * labels.n_columns)) {
+    // A panel product spends about half as much on an entry as a class sum does, but spends it on the zeros too. Class
+    // sums need ones: means and squares of anything else could cancel.
+    const bool is_indicator = std::all_of(entries_.begin(), entries_.end(), [](Entry e) { return e.value == 1.0; });
+    if (!is_indicator || 2 * entries_.size() >= at(labels.n_rows * labels.n_columns)) {
         entries_ = {};
         dense_.reserve(at(labels.n_rows * labels.n_columns));
         for (Index i = 0; i < labels.n_rows; ++i) {
             for (Index j = 0; j < labels.n_columns; ++j) {
-                dense_.push_back(labels(i, j) - means_[at(j)]);
+                dense_.push_back(labels(i, j) - means[at(j)]);
             }
         }
     }
 }
 
-LabelSums Labels::sum(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first, Index count) const {
-    LabelSums sums(folds, count * n_labels_);
+LabelMoments Labels::moments(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first,
+                             Index count) const {
+    LabelMoments moments(folds, count * n_labels_);
     if (dense_.empty()) {
-        sum_sparse(folds, permutations, first, count, sums);
+        sum_sparse(folds, permutations, first, count, moments);
     } else {
-        sum_dense(folds, permutations, first, count, sums);
+        sum_dense(folds, permutations, first, count, moments);
     }
-    finish(folds, sums);
-    return sums;
+    merge_means(folds, moments);
+    return moments;
 }
 
 void Labels::sum_dense(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first_permutation,
-                       Index count, LabelSums& sums) const {
-    Buffer row(at(sums.n_columns));
+                       Index count, LabelMoments& moments) const {
+    Buffer row(at(moments.n_columns));
+    const auto gather = [&](Index fold, Index i) {
+        for (Index k = 0; k < count; ++k) {
+            const Index label_row = permutations(first_permutation + k, folds.row_number(fold, i));
+            std::copy_n(dense_.data() + label_row * n_labels_, n_labels_, row.data() + k * n_labels_);
+        }
+    };
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        double* sum = sums.sum.data() + fold * sums.n_columns;
-        double* squares = sums.squares.data() + fold * sums.n_columns;
+        double* mean = moments.mean.data() + fold * moments.n_columns;
+        double* squares = moments.squares.data() + fold * moments.n_columns;
+        for (Index i = 0; i < folds.rows_in(fold); ++i) {
+            gather(fold, i);
+            for (Index j = 0; j < moments.n_columns; ++j) {
+                mean[j] += row[at(j)];
+            }
+        }
+        for (Index j = 0; j < moments.n_columns; ++j) {
+            mean[j] /= static_cast<double>(folds.rows_in(fold));
+        }
         for (Index first = 0; first < folds.rows_in(fold); first += kChunkRows) {
-            PackedPanels labels(std::min(kChunkRows, folds.rows_in(fold) - first), sums.n_columns);
+            PackedPanels labels(std::min(kChunkRows, folds.rows_in(fold) - first), moments.n_columns);
             for (Index i = 0; i < labels.n_rows(); ++i) {
-                for (Index k = 0; k < count; ++k) {
-                    const Index label_row = permutations(first_permutation + k, folds.row_number(fold, first + i));
-                    std::copy_n(dense_.data() + label_row * n_labels_, n_labels_, row.data() + k * n_labels_);
-                }
-                for (Index j = 0; j < sums.n_columns; ++j) {
-                    sum[j] += row[at(j)];
+                gather(fold, first + i);
+                for (Index j = 0; j < moments.n_columns; ++j) {
+                    row[at(j)] -= mean[j];
                     squares[j] += row[at(j)] * row[at(j)];
                 }
                 for (Index l = 0; l < labels.n_panels(); ++l) {
                     std::copy_n(row.data() + l * kPanelWidth, kPanelWidth, labels.panel(l) + i * kPanelWidth);
                 }
             }
-            add_products(pack_scores(folds, fold, first, labels.n_rows()), labels, folds, fold, sums);
+            add_products(pack_scores(folds, fold, first, labels.n_rows()), labels, folds, fold, moments);
         }
     }
 }
 
 void Labels::sum_sparse(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first_permutation,
-                        Index count, LabelSums& sums) const {
+                        Index count, LabelMoments& moments) const {
     Buffer class_sums(at(n_labels_ * folds.n_columns));  // of the scores, by label column
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
         const auto n_test = static_cast<double>(folds.rows_in(fold));
         for (Index k = 0; k < count; ++k) {
-            double* sum = sums.sum.data() + fold * sums.n_columns + k * n_labels_;
-            double* squares = sums.squares.data() + fold * sums.n_columns + k * n_labels_;
+            double* mean = moments.mean.data() + fold * moments.n_columns + k * n_labels_;
+            double* squares = moments.squares.data() + fold * moments.n_columns + k * n_labels_;
             std::fill(class_sums.begin(), class_sums.end(), 0.0);
             for (Index i = 0; i < folds.rows_in(fold); ++i) {
                 const std::size_t label_row = at(permutations(first_permutation + k, folds.row_number(fold, i)));
                 const double* scores = folds.scores(fold, i);
                 for (std::size_t e = first_entry_[label_row]; e < first_entry_[label_row + 1]; ++e) {
-                    const auto [column, value] = entries_[e];
-                    sum[column] += value;
-                    squares[column] += value * value;
+                    const Index column = entries_[e].column;
+                    mean[column] += 1.0;
                     double* into = class_sums.data() + column * folds.n_columns;
                     for (Index j = 0; j < folds.n_columns; ++j) {
-                        into[j] += value * scores[j];
+                        into[j] += scores[j];
                     }
                 }
             }
-            for (Index l = 0; l < n_labels_; ++l) {  // now as if the labels had been centred first
-                const double mean = means_[at(l)];
-                squares[l] += mean * (n_test * mean - 2.0 * sum[l]);
-                sum[l] -= n_test * mean;
-                for (Index s = 0; s < folds.n_columns; ++s) {
-                    sums.cross[at((fold * folds.n_columns + s) * sums.n_columns + k * n_labels_ + l)] =
-                        class_sums[at(l * folds.n_columns + s)] - mean * folds.sum(fold)[s];
+            for (Index l = 0; l < n_labels_; ++l) {
+                mean[l] /= n_test;
+                squares[l] = n_test * mean[l] * (1.0 - mean[l]);  // of zeros and ones about their mean
+                for (Index s = 0; s < folds.n_columns;
+                     ++s) {  // the scores sum to 0, so their product with the mean is 0
+                    moments.cross[at((fold * folds.n_columns + s) * moments.n_columns + k * n_labels_ + l)] =
+                        class_sums[at(l * folds.n_columns + s)];
                 }
             }
         }

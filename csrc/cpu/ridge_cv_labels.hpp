@@ -11,38 +11,41 @@
 
 namespace crossphase::cpu {
 
-// Sums of a group of permuted label columns, centred on their overall means; padded with zeros to whole panels.
-struct LabelSums {
-    LabelSums(const ScoreFolds& folds, std::ptrdiff_t n_used);
+// Moments of a group of permuted label columns in every fold, about the fold's means; padded with zeros to whole
+// panels.
+struct LabelMoments {
+    LabelMoments(const ScoreFolds& folds, std::ptrdiff_t n_used);
 
     const double* of_fold(const std::vector<double>& values, std::ptrdiff_t fold) const {
         return values.data() + fold * n_columns;
     }
 
     const std::ptrdiff_t n_columns;
-    std::vector<double> sum, squares, train_mean;  // n_folds x n_columns: of y, of y^2, mean of the training rows
-    std::vector<double> cross;                     // n_folds x score columns x n_columns: of x y
-    std::vector<double> total_cross;               // score columns x n_columns: over all folds
+    // n_folds x n_columns: means of the fold, of all folds before it, of all after it, of its training rows; and the
+    // sum of squares about the fold's mean.
+    std::vector<double> mean, mean_before, mean_after, train_mean, squares;
+    std::vector<double>
+        cross;  // n_folds x score columns x n_columns: products with the scores, both about the fold's means
 };
 
 class Labels {
   public:
     explicit Labels(MatrixView<const double> labels);
 
-    // Sums for permutations first ... first + count - 1, column k * n_labels + l being label l under permutation first
+    // Moments for permutations first ... first + count - 1, column k * n_labels + l being label l under permutation
+    // first
     // + k.
-    LabelSums sum(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                  std::ptrdiff_t count) const;
+    LabelMoments moments(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
+                         std::ptrdiff_t count) const;
 
   private:
     void sum_dense(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                   std::ptrdiff_t count, LabelSums& sums) const;
+                   std::ptrdiff_t count, LabelMoments& moments) const;
     void sum_sparse(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                    std::ptrdiff_t count, LabelSums& sums) const;
+                    std::ptrdiff_t count, LabelMoments& moments) const;
 
     std::ptrdiff_t n_labels_;
-    std::vector<double> means_;
-    std::vector<double> dense_;  // n x n_labels, centred; empty if the labels are sparse
+    std::vector<double> dense_;  // n x n_labels, centred on the overall means; empty if the labels are sparse
 
     struct Entry {
         std::ptrdiff_t column;

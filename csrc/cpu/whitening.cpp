@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -111,16 +112,27 @@ std::ptrdiff_t whiten_by_eigenvalues(Buffer& matrix, std::ptrdiff_t p, const Whi
 std::ptrdiff_t whiten_by_cholesky(Buffer& matrix, std::ptrdiff_t p, const WhiteningOptions& options,
                                   MatrixView<double> whitener) {
     const LapackInt n = p;
+    Buffer diagonal(static_cast<std::size_t>(p));
     for (std::ptrdiff_t i = 0; i < p; ++i) {
         matrix[static_cast<std::size_t>(i * p + i)] += options.ridge;
+        diagonal[static_cast<std::size_t>(i)] = matrix[static_cast<std::size_t>(i * p + i)];
     }
     LapackInt info = 0;
     // LAPACK counts by columns: the upper factor it sees is our lower one, row by row.
     lapack().dpotrf("U", &n, matrix.data(), &n, &info);
+    // A pivot within rounding (p eps, and room for the growth of p steps) of 0 is a null direction that dpotrf did not
+    // see.
+    const double null = 32.0 * static_cast<double>(p) * std::numeric_limits<double>::epsilon();
+    for (std::ptrdiff_t i = 0; info == 0 && i < p; ++i) {
+        const double pivot = matrix[static_cast<std::size_t>(i * p + i)];
+        if (pivot * pivot <= null * diagonal[static_cast<std::size_t>(i)]) {
+            info = i + 1;
+        }
+    }
     if (info == 0) {
         lapack().dtrtri("U", "N", &n, matrix.data(), &n, &info);
     }
-    const bool is_definite = info == 0;
+    bool is_definite = info == 0;
     for (std::ptrdiff_t i = 0; i < p; ++i) {
         for (std::ptrdiff_t j = 0; j < p; ++j) {
             whitener(i, j) = is_definite && j <= i ? matrix[static_cast<std::size_t>(i * p + j)] : 0.0;

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 from crossphase.exit_codes import EXIT_FAILED, EXIT_INTERRUPTED
 
 
 def main() -> None:
+    for stream in (
+        sys.stdout,
+        sys.stderr,
+    ):  # Δ and ✓ are worth a question mark, not a traceback, where they have no code
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from crossphase.cli import app
     except ModuleNotFoundError as error:

@@ -1,13 +1,16 @@
-"""Checks of integer and real arguments."""
+"""Checks of integers, real numbers and choices among names."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def check_integer(value: Any, name: str, *, least: int, most: int = 2**62) -> int:
@@ -34,3 +37,11 @@ def check_number(
     if not (math.isfinite(number) and number >= least and above < number < below):
         raise InputValueError(f"{rule}; got {value}.")
     return number
+
+
+def check_choice(value: Any, name: str, choices: type[_Choice]) -> _Choice:
+    """The member of an enum that `value` names, or a sentence that lists them."""
+    try:
+        return choices(value)
+    except ValueError:
+        raise InputValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}.") from None

@@ -12,16 +12,17 @@ from crossphase._scalars import check_integer
 from crossphase.errors import InputValueError
 
 ENVIRONMENT_VARIABLE = "CROSSPHASE_NUM_THREADS"
+MOST_THREADS = 256  # more would be a mistake: memory and workers grow with them
 
 
 def resolve_n_threads(n_threads: int | None) -> int:
     """The count asked for; else the environment variable's; else one for each core this process may run on."""
     if n_threads is not None:
-        return check_integer(n_threads, "n_threads", least=1)
+        return check_integer(n_threads, "n_threads", least=1, most=MOST_THREADS)
     text = os.environ.get(ENVIRONMENT_VARIABLE, "")
     if text:
-        if not text.isdecimal() or int(text) < 1:
-            raise InputValueError(f"{ENVIRONMENT_VARIABLE} must be a positive integer; got {text!r}.")
+        if not text.isdecimal() or not 1 <= int(text) <= MOST_THREADS:
+            raise InputValueError(f"{ENVIRONMENT_VARIABLE} must be an integer from 1 to {MOST_THREADS}; got {text!r}.")
         return int(text)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -38,12 +39,12 @@ class _SingleThreadedBlas:
         self._limit: Any = None
 
     def enter(self) -> None:
+        import scipy.linalg  # noqa: F401, PLC0415  (loads SciPy's own BLAS, so that the controller sees it)
+        from threadpoolctl import ThreadpoolController  # noqa: PLC0415
+
         with self._lock:
             if self._n_inside == 0:
                 if self._controller is None:
-                    import scipy.linalg  # noqa: F401, PLC0415  (loads SciPy's own BLAS, so that the controller sees it)
-                    from threadpoolctl import ThreadpoolController  # noqa: PLC0415
-
                     self._controller = ThreadpoolController().select(user_api="blas")
                 self._limit = self._controller.limit(limits=1)
                 self._limit.__enter__()
@@ -55,8 +56,17 @@ class _SingleThreadedBlas:
             if self._n_inside == 0:
                 self._limit.__exit__(None, None, None)
 
+    def reset_in_child(self) -> None:
+        """After a fork: nobody is inside any more, and whoever held the lock is gone."""
+        self._lock = threading.Lock()
+        if self._n_inside:
+            self._n_inside = 0
+            self._limit.__exit__(None, None, None)
+
 
 _SINGLE_THREADED_BLAS = _SingleThreadedBlas()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_SINGLE_THREADED_BLAS.reset_in_child)
 
 
 @contextmanager

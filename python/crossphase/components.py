@@ -18,8 +18,7 @@ from crossphase.pair import PreparedPair, PreparedView
 from crossphase.projection import project
 from crossphase.ridge_cv import component_r2, shuffled_folds
 from crossphase.signals import Signal, SignalRule, exceed_permutations, find_elbow
-from crossphase.spectra import coherence, prediction_operator, swapped
-from crossphase.whitening import whitening_matrix
+from crossphase.spectra import coherence_of, equilibrated_whitener, prediction_operator_of
 
 FOLD_SEED = 42  # both fixed in the published code
 PERMUTATION_SEED = 12345
@@ -69,6 +68,8 @@ class ComponentAnalysis:
     cp_reverse: Decomposition  # gains of predicting X from Y
     variances_x: np.ndarray  # (n_components,): svd_x.spectrum² / n
     variances_y: np.ndarray
+    explained_x: float  # share of the labels' variance that X's leading principal components explain, cross-validated
+    explained_y: float
 
 
 def analyse_components(
@@ -76,12 +77,14 @@ def analyse_components(
 ) -> ComponentAnalysis:
     """Run the six decompositions and classify their components; `labels` is numeric, ``(n_samples, n_labels)``."""
     judge = _Judge(pair, labels, options, n_threads, backend)
-    components = _decompose(pair, options, n_threads)
+    components = _decompose(pair, options, n_threads, backend)
     n = pair.x.samples.n_samples
     return ComponentAnalysis(
         **{name: judge.decomposition(found) for name, found in components.items()},
         variances_x=components["svd_x"].spectrum ** 2 / n,
         variances_y=components["svd_y"].spectrum ** 2 / n,
+        explained_x=judge.explained(components["svd_x"]),
+        explained_y=judge.explained(components["svd_y"]),
     )
 
 
@@ -94,22 +97,23 @@ class _Components:
     weights_y: np.ndarray | None
 
 
-def _decompose(pair: PreparedPair, options: ComponentOptions, n_threads: int) -> dict[str, _Components]:
+def _decompose(
+    pair: PreparedPair, options: ComponentOptions, n_threads: int, backend: str | None
+) -> dict[str, _Components]:
     """The six decompositions by their names in `ComponentAnalysis`, the leading components of each.
 
     Eight factorizations, one a thread: none needs more than the covariances and the whiteners.
     """
     cov, k = pair.covariances, options.n_components
     with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
-        whitener_x = pool.submit(_whitener, cov.cov_xx, options.ridge)
-        whitener_y = pool.submit(_whitener, cov.cov_yy, options.ridge)
+        whitener_x = pool.submit(equilibrated_whitener, cov.cov_xx, ridge=options.ridge, backend=backend)
+        whitener_y = pool.submit(equilibrated_whitener, cov.cov_yy, ridge=options.ridge, backend=backend)
         axes_x = pool.submit(_principal_axes, pair.x, cov.cov_xx, k)
         axes_y = pool.submit(_principal_axes, pair.y, cov.cov_yy, k)
         pls = pool.submit(np.linalg.svd, cov.cov_xy, full_matrices=False)
-        whiteners = whitener_x.result(), whitener_y.result()
-        cca = pool.submit(coherence, cov, whiteners=whiteners)
-        cp = pool.submit(prediction_operator, cov, whitener_x=whiteners[0])
-        cp_reverse = pool.submit(prediction_operator, swapped(cov), whitener_x=whiteners[1])
+        cca = pool.submit(coherence_of, cov.cov_xy, whitener_x.result(), whitener_y.result())
+        cp = pool.submit(prediction_operator_of, cov.cov_xy, whitener_x.result())
+        cp_reverse = pool.submit(prediction_operator_of, cov.cov_xy.T, whitener_y.result())
     u, cross_values, vt = pls.result()
     return {
         "svd_x": _Components(axes_x.result()[0], axes_x.result()[1], None),
@@ -119,10 +123,6 @@ def _decompose(pair: PreparedPair, options: ComponentOptions, n_threads: int) ->
         "cp": _Components(cp.result().gains[:k], cp.result().weights_x[:, :k], None),
         "cp_reverse": _Components(cp_reverse.result().gains[:k], None, cp_reverse.result().weights_x[:, :k]),
     }
-
-
-def _whitener(cov: np.ndarray, ridge: float) -> np.ndarray:
-    return whitening_matrix(cov, ridge=ridge, rcond=0.0, n_threads=1).matrix
 
 
 def _principal_axes(view: PreparedView, cov: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +141,8 @@ def recover(spectrum: np.ndarray, signal: Signal) -> Recovery:
     if not len(values):
         return Recovery(0.0, 0, 0, floor, floor_index, float("nan"))
     smallest = float(values.min())
-    delta = smallest / max(floor, 1e-15) if len(others) else np.inf
+    # The published code compares with 1e-15 as it stands; relative to the spectrum the rule does not depend on units.
+    delta = smallest / max(floor, 1e-15 * float(spectrum.max())) if len(others) else np.inf
     return Recovery(delta, int((values > floor).sum()), len(values), floor, floor_index, smallest)
 
 
@@ -177,6 +178,17 @@ class _Judge:
             SignalRule.PERMUTATION: exceed_permutations(observed, shuffled.max(axis=2), shuffled.sum(axis=2)),
         }
         return Decomposition(components.spectrum, observed, signals)
+
+    def explained(self, components: _Components) -> float:
+        """Sum over components of the R² of scores with unit variance, mean over labels: unlike `r2`, free of units.
+
+        Principal components are uncorrelated, so their R² add up; their sum is cut at 1.
+        """
+        scores = self._scores(components)
+        deviations = scores.std(axis=0)
+        scores /= np.where(deviations > 0, deviations, 1.0)
+        r2 = component_r2(scores, self._labels, self._folds, self._alpha, **self._run_on)
+        return float(np.minimum(r2.sum(axis=0), 1.0).mean())
 
     def _scores(self, components: _Components) -> np.ndarray:
         """``(n_samples, n_components, d)``: a score on one side, or one on either."""

@@ -48,7 +48,7 @@ def derive_composite(analysis: ComponentAnalysis, rule: SignalRule) -> Composite
     gamma_y = max(_mean_or_zero(analysis.variances_y[signal_y]) - kappa2, 0.0)
     gamma_tilde_x = _mean_or_zero(analysis.variances_x[~signal_x])
     gamma_tilde_y = _mean_or_zero(analysis.variances_y[~signal_y])
-    delta_ca = _ratio(kappa2 / _root((kappa2 + gamma_x) * (kappa2 + gamma_y)), nu, kappa2)
+    delta_ca = _ratio(kappa2 / _root_of_product(kappa2 + gamma_x, kappa2 + gamma_y), nu, kappa2)
     delta_cp = _ratio(kappa2 / _root(kappa2 + gamma_x), nu * _root(gamma_tilde_y), kappa2)
     delta_cp_reverse = _ratio(kappa2 / _root(kappa2 + gamma_y), nu * _root(gamma_tilde_x), kappa2)
     return CompositeParameters(
@@ -73,6 +73,11 @@ def derive_composite(analysis: ComponentAnalysis, rule: SignalRule) -> Composite
 
 def _root(value: float) -> float:
     return float(np.sqrt(max(value, 1e-15)))
+
+
+def _root_of_product(a: float, b: float) -> float:
+    product = a * b
+    return _root(product) if np.isfinite(product) else _root(a) * _root(b)
 
 
 def _ratio(signal: float, nuisance: float, kappa2: float) -> float:

@@ -77,10 +77,16 @@ def encode_labels(labels: Any) -> LabelMatrix:
 
 
 def _variables(labels: Any) -> dict[str, np.ndarray]:
+    if labels is None:
+        raise InputTypeError("labels are needed: class names, integers or measurements, one a row; got None.")
     if isinstance(labels, Mapping):
+        _require_distinct(list(labels))
         return {str(name): _as_variable(values, f"labels[{name!r}]") for name, values in labels.items()}
+    if hasattr(labels, "collect") and hasattr(labels, "lazy"):
+        raise InputTypeError("labels are a lazy frame; pass labels.collect().")
     if hasattr(labels, "columns") and hasattr(labels, "__getitem__"):  # pandas, polars
         names = list(labels.columns)
+        _require_distinct(names)
         return {str(name): _as_variable(labels[name], f"labels[{name!r}]") for name in names}
     array = _to_numpy(labels, "labels")
     if array.ndim == 1:
@@ -90,6 +96,13 @@ def _variables(labels: Any) -> dict[str, np.ndarray]:
             array = array.astype(np.float64)  # an indicator matrix already
         return {f"label_{j}": _as_variable(array[:, j], f"labels, column {j}") for j in range(array.shape[1])}
     raise InputValueError(f"labels must have shape (n_samples,) or (n_samples, n_labels); got {array.shape}.")
+
+
+def _require_distinct(names: list[Any]) -> None:
+    texts = [str(name) for name in names]
+    twice = [text for text in dict.fromkeys(texts) if texts.count(text) > 1]
+    if twice:
+        raise InputValueError(f"labels have more than one variable named {twice[0]!r}; rename one of them.")
 
 
 def _to_numpy(values: Any, name: str) -> np.ndarray:

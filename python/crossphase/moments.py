@@ -13,8 +13,6 @@ from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
 
-_ROWS_PER_CALL = 1 << 16  # between calls into the kernel, Ctrl-C is heard
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Summary:
@@ -62,9 +60,9 @@ class CrossMoments:
         n_threads: int | None = None,
         backend: str | None = None,
     ) -> None:
-        self.n_features_x = check_integer(n_features_x, "n_features_x", least=1)
-        self.n_features_y = check_integer(n_features_y, "n_features_y", least=1)
-        self.n_labels = check_integer(n_labels, "n_labels", least=0)
+        self._n_features_x = check_integer(n_features_x, "n_features_x", least=1)
+        self._n_features_y = check_integer(n_features_y, "n_features_y", least=1)
+        self._n_labels = check_integer(n_labels, "n_labels", least=0)
         position = check_integer(first_row, "first_row", least=0)
         self._n_threads = resolve_n_threads(n_threads)
         implementation = select("moments", backend=backend)
@@ -84,7 +82,7 @@ class CrossMoments:
         return self.n_features_x + self.n_features_y + self.n_labels
 
     def update(self, X: Any, Y: Any, labels: Any = None) -> CrossMoments:
-        """Take the next rows; returns self.
+        """Take the next rows; returns self. Ctrl-C may leave the first of them taken; `row_ranges` tells.
 
         Parameters
         ----------
@@ -118,12 +116,7 @@ class CrossMoments:
         return self
 
     def _update_checked(self, parts: list[Samples]) -> None:
-        for start in range(0, parts[0].n_samples, _ROWS_PER_CALL):
-            chunk = [part.values[start : start + _ROWS_PER_CALL] for part in parts]
-            try:
-                self._state.update(chunk, n_threads=self._n_threads)
-            except ValueError as error:
-                raise InputValueError(f"cannot update: {error}") from error
+        self._state.update([part.values for part in parts], n_threads=self._n_threads)
 
     def merge(self, other: CrossMoments) -> CrossMoments:
         """Take over the rows of `other`, which keeps its own; returns self.
@@ -152,6 +145,21 @@ class CrossMoments:
         except ValueError as error:
             raise InputValueError(f"cannot merge: {error}") from error
         return self
+
+    @property
+    def n_features_x(self) -> int:
+        """Columns of X."""
+        return self._n_features_x
+
+    @property
+    def n_features_y(self) -> int:
+        """Columns of Y."""
+        return self._n_features_y
+
+    @property
+    def n_labels(self) -> int:
+        """Columns of the labels."""
+        return self._n_labels
 
     @property
     def n_samples(self) -> int:
@@ -241,14 +249,7 @@ def cross_moments(
     X: Any, Y: Any, labels: Any = None, *, n_threads: int | None = None, backend: str | None = None
 ) -> CrossMoments:
     """Moments of two paired sample matrices, and of a numeric label matrix, in one call; see `CrossMoments`."""
-    x = as_samples(X, "X", uint16_is_bfloat16=True)
-    y = as_samples(Y, "Y", uint16_is_bfloat16=True)
-    label_samples = None if labels is None else as_samples(labels, "labels")
-    moments = CrossMoments(
-        x.n_features,
-        y.n_features,
-        0 if label_samples is None else label_samples.n_features,
-        n_threads=n_threads,
-        backend=backend,
-    )
-    return moments.update(x.values, y.values, None if label_samples is None else label_samples.values)
+    x, y = (as_samples(values, name, uint16_is_bfloat16=True) for values, name in ((X, "X"), (Y, "Y")))
+    n_labels = 0 if labels is None else as_samples(labels, "labels").n_features
+    moments = CrossMoments(x.n_features, y.n_features, n_labels, n_threads=n_threads, backend=backend)
+    return moments.update(X, Y, labels)

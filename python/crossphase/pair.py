@@ -1,4 +1,4 @@
-"""A pair of views made ready: dead columns dropped, columns scaled, principal components taken, all as linear maps."""
+"""A pair of views made ready: constant columns and null directions left out, columns scaled, principal components taken."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crossphase._threads import single_threaded_blas
+from crossphase.covariances import Covariances
 from crossphase.errors import InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.samples import Samples
-from crossphase.spectra import Covariances
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedView:
-    """One view: prepared features are ``(samples - mean)[:, kept] * scale``, rotated to principal axes if there are any."""
+    """One view: prepared features are ``(samples - mean)[:, kept] * scale``, on `axes` if there are any."""
 
     samples: Samples
     mean: np.ndarray  # (n_features,)
     kept: np.ndarray  # (n_kept,), columns that are not constant
     scale: np.ndarray  # (n_kept,)
-    axes: np.ndarray | None  # (n_kept, n_prepared)
+    axes: np.ndarray | None  # (n_kept, n_prepared), orthonormal: principal axes, or a basis of the columns' span
+    rank: int  # linearly independent columns
+    deviations: np.ndarray  # (n_kept,), standard deviations of the kept columns as given
 
     @property
     def n_prepared(self) -> int:
@@ -86,21 +88,36 @@ def _prepare_view(
     is_constant = deviations <= _rounding_of(samples, mean)
     if is_constant.all():
         raise InputValueError(
-            f"{samples.name} is constant: all {samples.n_features} columns hold one value each (column 0: {mean[0]:g}). "
-            "Check that the right array was passed."
+            f"{samples.name} is constant: none of its {samples.n_features} columns varies by more than the rounding of "
+            f"{samples.dtype_name} (column 0: about {mean[0]:g} in every row). Check that the right array was passed; if it "
+            "was, subtract an offset or rescale before storing it in so few digits."
         )
     kept = np.flatnonzero(~is_constant)
     scale = 1.0 / deviations[kept] if standardize else np.ones(len(kept))
-    view = PreparedView(samples, mean, kept, scale, None)
-    if n_axes is None or n_axes >= len(kept):
-        return view
+    view = PreparedView(samples, mean, kept, scale, None, len(kept), deviations[kept])
+    prepared = _on_prepared(cov, view, view)
     with single_threaded_blas():
-        _, vectors = np.linalg.eigh(_on_prepared(cov, view, view))
-    return replace(view, axes=vectors[:, ::-1][:, :n_axes])
+        basis = _independent_directions(prepared)
+        view = replace(view, rank=basis.shape[1])
+        if n_axes is not None and n_axes < view.rank:
+            _, vectors = np.linalg.eigh(prepared)
+            return replace(view, axes=vectors[:, ::-1][:, :n_axes])
+        return view if view.rank == len(kept) else replace(view, axes=np.linalg.qr(basis)[0])
 
 
-_PRECISION = {  # relative spacing of neighbours, smallest positive number
-    "float64": (2.0**-52, 2.0**-1074),
+def _independent_directions(cov: np.ndarray) -> np.ndarray:
+    """Directions ``(n_features, rank)`` that span the columns' linear span.
+
+    A direction counts as null if its variance, columns scaled to unit variance, is below 1e-10. What rounding (1e-16) leaves
+    in a null direction of either view would after whitening look like a correlation of up to 1e-16 / 1e-10.
+    """
+    deviations = np.sqrt(np.diag(cov))
+    values, vectors = np.linalg.eigh(cov / deviations / deviations[:, None])
+    return np.asarray(deviations[:, None] * vectors[:, values > 1e-10])
+
+
+_PRECISION = {  # relative spacing of neighbours, smallest deviation that can be told from 0
+    "float64": (2.0**-52, 2.0**-485),  # its square, the variance, still has all its digits
     "float32": (2.0**-23, 2.0**-149),
     "float16": (2.0**-10, 2.0**-24),
     "bfloat16": (2.0**-7, 2.0**-133),
@@ -108,9 +125,9 @@ _PRECISION = {  # relative spacing of neighbours, smallest positive number
 
 
 def _rounding_of(samples: Samples, mean: np.ndarray) -> np.ndarray:
-    """Standard deviation that storing one value in the samples' dtype can feign: a few units in the last place."""
+    """Standard deviation that storing one value in the samples' dtype can feign."""
     epsilon, smallest = _PRECISION[samples.dtype_name]
-    # A column that alternates between two neighbouring floats has half an epsilon; 2 leaves room for values that were
-    # computed, not stored. In float16 and bfloat16 such neighbours are data (1.01, 1.02): there only the spacing at 0 counts.
-    relative = 2.0 * epsilon if epsilon < 1e-6 else 0.0
+    # A column that alternates between two neighbouring floats has a deviation of half their spacing. In float16 and bfloat16
+    # such neighbours are data (1.01, 1.02): there only the spacing at 0 counts.
+    relative = 0.5 * epsilon if epsilon < 1e-6 else 0.0
     return np.asarray(np.maximum(relative * np.abs(mean), smallest))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
 
+_INTEGER = re.compile(r"\s*[+-]?(0|[1-9]\d{0,17})\s*")
+_DECIMAL = re.compile(r"\s*[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 _NPY_MAGIC = b"\x93NUMPY"
 _TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
@@ -20,7 +23,11 @@ def read_samples(path: str | os.PathLike[str], name: str) -> np.ndarray:
     """Memory map of a ``.npy`` file that holds one sample matrix; `name` is the argument's name in messages."""
     file = _existing_file(path, name)
     if file.suffix != ".npy":
-        raise InputValueError(f"{name} must be a .npy file; got {file}. Write one with numpy.save({name!r}, array).")
+        raise InputValueError(
+            f"{name} must be a .npy file; got {file}. Convert it first, e.g. "
+            "numpy.save('x.npy', numpy.loadtxt('x.csv', delimiter=',', skiprows=1)), or for an archive "
+            "numpy.save('x.npy', numpy.load('x.npz')['name'])."
+        )
     return _map_npy(file, name)
 
 
@@ -87,16 +94,24 @@ def _map_npy(file: Path, name: str) -> np.ndarray:
 def _read_table(file: Path, delimiter: str) -> dict[str, np.ndarray]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
-            rows = [row for row in csv.reader(stream, delimiter=delimiter, strict=True) if row]
+            rows = list(csv.reader(stream, delimiter=delimiter, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputValueError(f"labels: {file} is not a UTF-8 table ({error}).") from error
+        raise InputValueError(f"labels: {file} is not a UTF-8 table ({error}); save it as UTF-8.") from error
     if len(rows) < 2:
         raise InputValueError(
             f"labels: {file} must have a line of column names and a line for each row; got {len(rows)}."
         )
     header = rows[0]
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t|") and delimiter == ",":
+        raise InputValueError(f"labels: {file} has one column, named {header[0]!r}; separate cells with commas.")
+    if not all(name.strip() for name in header):
+        raise InputValueError(
+            f"labels: {file} has a column without a name (an index?); write the table without it (pandas: index=False)."
+        )
     if len(set(header)) < len(header):
         raise InputValueError(f"labels: {file} names a column twice: {header}.")
+    while len(rows) > 2 and not rows[-1]:
+        rows.pop()  # blank lines at the end
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise InputValueError(
@@ -112,9 +127,9 @@ def _typed(cells: list[str], column: str, file: Path) -> np.ndarray:
             raise InputValueError(
                 f"labels: column {column!r} of {file} is empty in row {row}; drop those rows from X, Y and labels."
             )
-    for kind in (int, float):
-        try:
-            return np.array([kind(cell) for cell in cells])
-        except (ValueError, OverflowError):
-            continue
+    # "01", "1_2" and "1e2" beside "100" are names of classes that Python would read as equal or other numbers.
+    if all(_INTEGER.fullmatch(cell) for cell in cells):
+        return np.array([int(cell) for cell in cells])
+    if all(_DECIMAL.fullmatch(cell) for cell in cells):
+        return np.array([float(cell) for cell in cells])
     return np.array(cells)

@@ -36,16 +36,16 @@ def component_r2(
     n_threads: int | None = None,
     backend: str | None = None,
 ) -> np.ndarray:
-    """Cross-validated ridge R² of each label from each component alone, clipped at 0.
+    """Cross-validated ridge R² of each label from each component alone, clipped to [0, 1].
 
     Parameters
     ----------
     scores : array, shape (n_samples, n_components) or (n_samples, n_components, d), d <= 8
         A component may have several scores, as one on either side of a pair. Each component is a regression of its own.
     labels : array, shape (n_samples, n_labels)
-        Numeric. A column without spread has R² 0.
+        Numeric. A column without spread within the folds (below 1e-8 of its largest value) has R² 0.
     folds : array of int, shape (n_samples,)
-        Numbers 0 ... n_folds - 1; every fold at least once.
+        Numbers 0 ... n_folds - 1; every fold at least twice.
     alpha : float, > 0
         Ridge, in squared units of the scores' sums: ``X_c^T X_c + alpha I``.
     permutations : array of int, shape (..., n_samples), optional
@@ -82,6 +82,9 @@ def component_r2(
     alpha = check_number(alpha, "alpha", above=0)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputValueError("scores and labels must be finite; drop the rows with NaN or infinity from both.")
+    y = _scaled_columns(y)
+    if not np.isfinite(np.einsum("ncd,ncd->", x, x)):
+        raise InputValueError("scores are so large that their squares overflow float64; rescale them (and alpha).")
     n_folds = _check_folds(fold_of_row, n)
     rows = np.arange(n)[None] if permutations is None else np.asarray(permutations)
     _check_permutations(rows, n)
@@ -107,6 +110,19 @@ def _as_float64(values: Any, name: str) -> np.ndarray:
     return array.astype(np.float64, copy=False)
 
 
+def _scaled_columns(labels: np.ndarray) -> np.ndarray:
+    """Labels with columns of extreme units brought near 1: R² does not see a label's scale, sums of squares do."""
+    largest = np.abs(labels).max(axis=0)
+    is_extreme = (largest > 0) & ((largest < 1e-3) | (largest > 1e3))
+    if not is_extreme.any():
+        return labels
+    scaled = labels / np.where(is_extreme, largest, 1.0)
+    deviations = scaled.std(axis=0)
+    return np.asarray(
+        (scaled - scaled.mean(axis=0)) / np.where(deviations > 4 * np.finfo(np.float64).eps, deviations, np.inf)
+    )
+
+
 def _check_folds(folds: np.ndarray, n: int) -> int:
     if folds.dtype.kind not in "iu":
         raise InputTypeError(f"folds must be integers; got {folds.dtype}.")
@@ -116,6 +132,11 @@ def _check_folds(folds: np.ndarray, n: int) -> int:
     if numbers[0] != 0 or numbers[-1] != len(numbers) - 1 or len(numbers) < 2:
         raise InputValueError(
             f"folds must number at least two folds 0, 1, ... without gaps; got {numbers[:10].tolist()}."
+        )
+    rows = np.bincount(folds)
+    if rows.min() < 2:
+        raise InputValueError(
+            f"every fold must have at least 2 rows, for a variance of its own; fold {rows.argmin()} has {rows.min()}."
         )
     return len(numbers)
 

@@ -12,6 +12,8 @@ from crossphase import _core
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.reference.moments import to_float64
 
+_LEAST_PLAUSIBLE_BITS = 0x2000  # of the bfloat16 number 2^-63; counts below 8192 would all be smaller
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
@@ -49,7 +51,11 @@ def as_samples(values: Any, name: str, *, uint16_is_bfloat16: bool = False) -> S
     if dtype.name == "bfloat16" or dtype == np.dtype("V2"):
         array = array.view(np.uint16)
     elif dtype == np.uint16 and uint16_is_bfloat16:
-        pass
+        if array.size and array.max() < _LEAST_PLAUSIBLE_BITS:
+            raise InputTypeError(
+                f"{name} is uint16, which is read as bfloat16 bits, but its values end at {array.max()}: as bfloat16 all would "
+                f'be below 1e-19. If they are counts, cast with {name}.astype("float32"); else pass {name}.view("V2").'
+            )
     elif dtype.kind == "f" and dtype.itemsize <= 8:
         if not dtype.isnative:
             array = array.astype(dtype.newbyteorder("="))

@@ -10,7 +10,7 @@ import numpy as np
 
 from crossphase import _core
 from crossphase._backends import select
-from crossphase._scalars import check_number
+from crossphase._scalars import check_choice, check_number
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.errors import InputTypeError, InputValueError
 
@@ -75,10 +75,7 @@ def whitening_matrix(
     ----------
     Kessy, Lewin & Strimmer (2018), Am. Stat. 72(4), 309-314.
     """
-    try:
-        which = WhiteningKind(kind)
-    except ValueError:
-        raise InputValueError(f"kind must be one of {', '.join(WhiteningKind)}; got {kind!r}.") from None
+    which = check_choice(kind, "kind", WhiteningKind)
     ridge = check_number(ridge, "ridge", least=0)
     rcond = check_number(rcond, "rcond", least=0, below=1)
     covs = _checked_covariances(cov)
@@ -108,12 +105,16 @@ def _checked_covariances(cov: Any) -> np.ndarray:
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(covs))[0])
         raise InputValueError(f"cov must be finite; got {covs[where]} at index {where}.")
     mirrored = np.swapaxes(covs, -1, -2)
-    gap = np.abs(covs - mirrored)
+    deviations = np.sqrt(np.abs(np.diagonal(covs, axis1=-2, axis2=-1)))
     # Products of rounded numbers may differ in the last digits across the diagonal; anything more is another matrix.
-    if gap.size and gap.max() > 1e-8 * np.abs(covs).max():
-        where = tuple(int(i) for i in np.unravel_index(gap.argmax(), gap.shape))
-        raise InputValueError(f"cov must be symmetric; entry {where} differs from its mirror image by {gap.max():.3g}.")
-    return (covs + mirrored) / 2
+    allowed = 1e-8 * deviations[..., :, None] * deviations[..., None, :]
+    gap = np.abs(covs - mirrored)
+    if (gap > allowed).any():
+        where = tuple(int(i) for i in np.argwhere(gap > allowed)[0])
+        raise InputValueError(
+            f"cov must be symmetric; entry {where} differs from its mirror image by {gap[where]:.3g}."
+        )
+    return np.asarray(covs / 2 + mirrored / 2)
 
 
 def _singular(covs: np.ndarray, index: int, is_batch: bool, ridge: float) -> str:

@@ -79,14 +79,14 @@ inline double whitening_weight(double eigenvalue, double ridge, double cutoff) {
     return variance > cutoff && variance > 0.0 ? 1.0 / std::sqrt(variance) : 0.0;
 }
 
-// Pooled cross-validated R^2 of one label from one component: 1 - SSE / SST, clipped at 0; 0 for a label without
+// Pooled cross-validated R^2 of one label from one component: 1 - SSE / SST, clipped to [0, 1]; 0 for a label without
 // spread. Source: the published procedure counts a total sum of squares of at most 1e-15 as no spread.
 inline double clipped_r2(double sum_squared_error, double total_sum_squares) {
     if (!(total_sum_squares > 1e-15)) {
         return 0.0;
     }
     const double r2 = 1.0 - sum_squared_error / total_sum_squares;
-    return r2 > 0.0 ? r2 : 0.0;
+    return r2 > 0.0 ? (r2 < 1.0 ? r2 : 1.0) : 0.0;
 }
 
 }  // namespace crossphase

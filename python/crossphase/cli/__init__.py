@@ -83,7 +83,7 @@ def diagnose(
     """Tell which objective keeps what the labels need, for two paired embedding files."""
     from crossphase.diagnosis import diagnose as run
 
-    check_targets(json, plot)
+    check_targets(json, plot, [x, y, *labels])
     with progress("reading"):
         result = run(
             x,
@@ -140,9 +140,10 @@ def _labels(paths: list[Path]) -> Any:
 
 
 def _deliver(result: Diagnosis, json: str | None, plot: Path | None) -> None:
-    if json != "-":
-        print_diagnosis(result)
+    """Files first: whoever reads the table may close the pipe early."""
     if plot is not None:
         write_plot(result, plot)
     if json is not None:
         write_json(result.to_json(), json)
+    if json != "-":
+        print_diagnosis(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from crossphase.cli.output import OutputError
 from crossphase.diagnosis import Diagnosis
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
 from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
@@ -31,9 +33,16 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", InputWarning)  # they are in the result, which is printed
-                return command(*args, **kwargs)
+                outcome = command(*args, **kwargs)
+                sys.stdout.flush()
+                return outcome
+        except BrokenPipeError:  # the reader has had enough; nothing more can be said to it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(EXIT_FAILED) from None
         except (InputValueError, InputTypeError, OSError) as error:
             raise _failed(_sentence(error), EXIT_BAD_INPUT) from None
+        except OutputError as error:
+            raise _failed(str(error), EXIT_FAILED) from None
         except ImportError as error:
             raise _failed(str(error), EXIT_FAILED) from None
         except MemoryError as error:
@@ -82,6 +91,7 @@ class _ToStatus(logging.Handler):
 
 
 def _sentence(error: Exception) -> str:
+    """The library's own words, but for options as they are spelled here."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)

@@ -43,7 +43,7 @@ def examine() -> list[Finding]:
     found = [
         Finding("crossphase", _core.__version__),
         Finding("python", platform.python_version(), platform.platform()),
-        *(Finding(name, _version(name) or "missing", "required") for name in ("numpy", "scipy")),
+        *(Finding(name, _version(name) or "missing", "required") for name in ("numpy", "scipy", "threadpoolctl")),
         _instruction_set(),
         _threads(),
         Finding("LAPACK", "from SciPy", f"{64 if '64' in signature or 'long' in signature else 32}-bit integers"),

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from crossphase.diagnosis import Diagnosis
@@ -14,19 +15,31 @@ from crossphase.errors import InputValueError
 PLOT_FORMATS = (".png", ".svg", ".pdf")
 
 
-def check_targets(json: str | None, plot: Path | None) -> None:
-    """Refuse a target that cannot be written before anything is computed."""
-    if plot is not None and plot.suffix not in PLOT_FORMATS:
-        raise InputValueError(f"--plot must end in {', '.join(PLOT_FORMATS)}; got {plot}.")
-    for option, target in (("--json", None if json in (None, "-") else Path(json or "")), ("--plot", plot)):
-        if target is None:
-            continue
+class OutputError(Exception):
+    """A result could not be written; the message says where and why."""
+
+
+def check_targets(json: str | None, plot: Path | None, inputs: Sequence[Path] = ()) -> None:
+    """Refuse a target that cannot or should not be written before anything is computed."""
+    targets: list[tuple[str, Path, tuple[str, ...]]] = []
+    if json not in (None, "-"):
+        targets.append(("--json", Path(json or ""), (".json",)))
+    if plot is not None:
+        targets.append(("--plot", plot, PLOT_FORMATS))
+    for option, target, endings in targets:
         if target.is_dir():
             raise InputValueError(f"{option} must name a file; {target} is a directory.")
-        if not target.absolute().parent.is_dir():
-            raise InputValueError(f"{option}: the folder {target.absolute().parent} does not exist; create it first.")
-        if not os.access(target.absolute().parent, os.W_OK):
-            raise InputValueError(f"{option}: the folder {target.absolute().parent} cannot be written to.")
+        if target.suffix not in endings:
+            raise InputValueError(f"{option} must end in {', '.join(endings)}; got {target}.")
+        folder = target.resolve().parent
+        if not folder.is_dir():
+            raise InputValueError(f"{option}: the folder {folder} does not exist; create it first.")
+        if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+            raise InputValueError(f"{option}: {target} cannot be written to.")
+        if target.exists() and not target.is_file():
+            raise InputValueError(f"{option}: {target} is not a regular file.")
+        if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
+            raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
     if plot is not None:
         _require_matplotlib()
 
@@ -53,20 +66,28 @@ def _require_matplotlib() -> None:
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target, flush to disk, rename: whoever looks sees the old file or the new one, whole."""
-    target = target.absolute()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
+    """Write beside the target, flush to disk, rename: whoever looks sees the old file or the new one, whole.
+
+    A symbolic link stays one; the file it points to is replaced.
+    """
+    target = target.resolve()
     try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"{target} could not be written ({error.strerror}); an older file there is unchanged."
+        ) from error
 
 
 def _umask() -> int:

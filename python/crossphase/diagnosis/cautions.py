@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from crossphase.components import ComponentOptions
+from crossphase.components import ComponentAnalysis, ComponentOptions, Recovery
+from crossphase.diagnosis.recommend import NEAR_ONE, predicts_labels
 from crossphase.labels import LabelMatrix
 from crossphase.pair import PreparedPair, PreparedView
+from crossphase.reference.moments import to_float64
+
+_ROWS_AT_A_TIME = 8192  # converted to float64 together
+_OUTLIER_SHARE = 0.05  # of a view's variance in one row
+_OUTLIER_FACTOR = 20.0  # and that many times an average row: with few rows a twentieth is nothing unusual
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +27,20 @@ class DiagnosisWarning:
 
 
 def input_cautions(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWarning]:
-    found = [DiagnosisWarning("constant_columns", _dropped(view)) for view in (pair.x, pair.y) if view.constant_columns]
-    found += [DiagnosisWarning(code, message) for code, message in labels.notes]
-    return found
+    """What was left out or read in a particular way."""
+    found = []
+    for view in (pair.x, pair.y):
+        if view.constant_columns:
+            found.append(DiagnosisWarning("constant_columns", _dropped(view)))
+        if view.rank < len(view.kept):
+            found.append(
+                DiagnosisWarning(
+                    "rank_deficient",
+                    f"{view.samples.name}: {len(view.kept)} columns span only {view.rank} directions; the rest repeat "
+                    "others and were left out.",
+                )
+            )
+    return found + [DiagnosisWarning(code, message) for code, message in labels.notes]
 
 
 def _dropped(view: PreparedView) -> str:
@@ -35,8 +53,24 @@ def _dropped(view: PreparedView) -> str:
 
 
 def statistical_cautions(
-    pair: PreparedPair, options: ComponentOptions, smallest_signal: float, null_level: float
+    pair: PreparedPair,
+    options: ComponentOptions,
+    components: ComponentAnalysis,
+    recoveries: Mapping[str, Recovery],
+    null_level: float,
 ) -> list[DiagnosisWarning]:
+    """Why the numbers may mean less than they seem to; `recoveries` by objective, alignment as "align (CA)"."""
+    found = [
+        *_about_sizes(pair, recoveries["align (CA)"].smallest_signal, null_level),
+        *_about_ratios(components, recoveries),
+    ]
+    for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
+        found += _about_scales(view, np.diag(cov), options)
+        found += _about_outliers(view)
+    return found
+
+
+def _about_sizes(pair: PreparedPair, smallest_signal: float, null_level: float) -> list[DiagnosisWarning]:
     found = []
     n, n_prepared = pair.x.samples.n_samples, pair.x.n_prepared + pair.y.n_prepared
     if n < 10 * n_prepared:
@@ -44,25 +78,92 @@ def statistical_cautions(
             DiagnosisWarning(
                 "few_rows",
                 f"{n} rows for {n_prepared} features: below ten rows a feature, in-sample correlations are inflated and "
-                "the ratios pulled towards 1; reduce= lowers the number of features.",
+                f"the ratios pulled towards 1; reduce={max(1, n // 20)} (--reduce) would leave ten.",
             )
         )
     if smallest_signal < null_level:
         found.append(
             DiagnosisWarning(
                 "signal_within_noise",
-                f"The weakest signal correlation, {smallest_signal:.3f}, is one that independent data of this size could "
-                f"show (up to {null_level:.3f} in 95 % of samples).",
+                f"The weakest signal correlation, {smallest_signal:.3g}, is one that independent data of this size could "
+                f"show (95 % level {null_level:.3g}).",
             )
         )
-    for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
-        mean_variance = float(np.trace(cov)) / view.n_prepared
-        if options.ridge > 0.01 * mean_variance:
-            found.append(
-                DiagnosisWarning(
-                    "ridge_dominates",
-                    f"ridge={options.ridge:g} is not small against the mean variance of {view.samples.name} "
-                    f"({mean_variance:.3g}) and shrinks every correlation; rescale {view.samples.name} or pass a smaller ridge.",
-                )
-            )
     return found
+
+
+def _about_ratios(components: ComponentAnalysis, recoveries: Mapping[str, Recovery]) -> list[DiagnosisWarning]:
+    found = []
+    near = [name for name, recovery in recoveries.items() if abs(recovery.delta - 1) < NEAR_ONE]
+    if near:
+        found.append(
+            DiagnosisWarning("ratio_near_one", f"{', '.join(near)}: within 10 % of 1, so it decides neither way.")
+        )
+    if not predicts_labels(components):
+        found.append(
+            DiagnosisWarning(
+                "labels_not_predicted",
+                "No shared component predicts the labels better than shuffled labels; the elbow calls some signal all the same.",
+            )
+        )
+    n_components = len(components.cca.spectrum)
+    if n_components <= 4:
+        found.append(
+            DiagnosisWarning(
+                "few_components",
+                f"With {n_components} shared component{'s' if n_components > 1 else ''} the elbow's count of signal components "
+                "is fixed by arithmetic; compare with the permutation rule.",
+            )
+        )
+    return found
+
+
+def _about_scales(view: PreparedView, variances: np.ndarray, options: ComponentOptions) -> list[DiagnosisWarning]:
+    found = []
+    name, n = view.samples.name, view.samples.n_samples
+    n_shrunk = int((variances < 100 * options.ridge).sum())
+    if n_shrunk:
+        found.append(
+            DiagnosisWarning(
+                "ridge_dominates",
+                f"ridge={options.ridge:g} is more than 1 % of the variance of {n_shrunk} of {view.n_prepared} features of "
+                f"{name} and shrinks their correlations; rescale {name} or pass a smaller ridge.",
+            )
+        )
+    if options.alpha > 0.01 * n * variances.mean():
+        found.append(
+            DiagnosisWarning(
+                "alpha_dominates",
+                f"alpha={options.alpha:g} is not small against n times the mean variance of {name} ({n * variances.mean():.3g}): "
+                f"R² of its components is shrunk; rescale {name} or pass a smaller alpha.",
+            )
+        )
+    if variances.max() > 1e6 * variances.min() and view.axes is None:
+        found.append(
+            DiagnosisWarning(
+                "unequal_scales",
+                f"Column variances of {name} differ by a factor of {variances.max() / variances.min():.1g}: gains follow the "
+                "largest columns; consider standardize=True (--standardize).",
+            )
+        )
+    return found
+
+
+def _about_outliers(view: PreparedView) -> list[DiagnosisWarning]:
+    """One row that carries much of a view's variance decides its correlations alone."""
+    largest, row, total = 0.0, 0, 0.0
+    for start in range(0, view.samples.n_samples, _ROWS_AT_A_TIME):
+        part = to_float64(view.samples.values[start : start + _ROWS_AT_A_TIME])[:, view.kept]
+        energy = np.square((part - view.mean[view.kept]) / view.deviations).sum(axis=1)
+        total += float(energy.sum())
+        if energy.max() > largest:
+            largest, row = float(energy.max()), start + int(energy.argmax())
+    if largest < _OUTLIER_SHARE * total or largest < _OUTLIER_FACTOR * total / view.samples.n_samples:
+        return []
+    return [
+        DiagnosisWarning(
+            "outlying_row",
+            f"{view.samples.name}: row {row} alone carries {largest / total:.0%} of the variance (columns scaled to unit "
+            "variance); check it, correlations follow it.",
+        )
+    ]

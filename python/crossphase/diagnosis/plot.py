@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crossphase.components import Decomposition, Recovery
+from crossphase.diagnosis.recommend import Objective
 from crossphase.diagnosis.text import ADVICE, number
 from crossphase.regimes import Regime, ca_boundary, cp_boundary
 
@@ -38,7 +39,7 @@ def draw(diagnosis: Diagnosis) -> Figure:
     except ImportError as error:
         raise ImportError('plotting needs matplotlib: pip install "crossphase[report]"') from error
 
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
+    figure = Figure(figsize=(11, 8.5), layout="constrained")
     axes = figure.subplots(2, 2)
     _draw_plane(axes[0, 0], diagnosis)
     d = diagnosis
@@ -52,9 +53,10 @@ def draw(diagnosis: Diagnosis) -> Figure:
         axis.set(title=f"{title}: Δ = {number(recovery.delta)}", xlabel="component", ylabel=quantity)
     level = d.null_correlations.level_95
     axes[0, 1].axhline(level, color=POINT, linewidth=0.8, linestyle=":", label=f"independent data, 95 %: {level:.2f}")
-    axes[0, 1].set_ylim(0, 1.02)
+    if axes[0, 1].get_yscale() == "linear":
+        axes[0, 1].set_ylim(0, 1.02)
     for axis in axes.flat:
-        axis.legend(loc="best", fontsize=8, framealpha=0.9)
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=8, frameon=False)
     figure.suptitle(f"What to train: {ADVICE[d.recommendation.objective]}", fontsize=14)
     return figure
 
@@ -64,7 +66,9 @@ def _draw_plane(axis: Axes, d: Diagnosis) -> None:
     right = max(2.0 * c.kappa, 1.0)
     kappa = np.linspace(0.0, right, 400)
     ca = np.minimum(ca_boundary(kappa, c.gamma_x, c.gamma_y), 1.0)
-    cp = np.minimum(cp_boundary(kappa, c.gamma_x, c.gamma_tilde_y), 1.0)
+    is_reverse = d.recommendation.objective is Objective.PREDICT_X_FROM_Y  # show the direction that is recommended
+    gammas = (c.gamma_y, c.gamma_tilde_x) if is_reverse else (c.gamma_x, c.gamma_tilde_y)
+    cp = np.minimum(cp_boundary(kappa, *gammas), 1.0)
     lower, upper = np.minimum(ca, cp), np.maximum(ca, cp)
     regions: list[tuple[Regime, np.ndarray, np.ndarray, Any]] = [
         (Regime.BOTH, np.zeros_like(kappa), lower, None),
@@ -75,11 +79,20 @@ def _draw_plane(axis: Axes, d: Diagnosis) -> None:
     for regime, bottom, top, where in regions:
         axis.fill_between(kappa, bottom, top, where=where, color=REGION_COLORS[regime], linewidth=0)
         _label_region(axis, REGION_LABELS[regime], kappa, bottom, top, where)
-    axis.plot(kappa, ca, color=POINT, linewidth=1.2, label="alignment recovers below")
-    axis.plot(kappa, cp, color=POINT, linewidth=1.2, linestyle="--", label="predicting Y from X recovers below")
-    axis.plot([c.kappa], [c.nu], "o", color=SIGNAL, markeredgecolor=POINT, markersize=10, label="this pair", zorder=5)
+    axis.plot(kappa, ca, color=POINT, linewidth=1.2, label="align below")
+    axis.plot(kappa, cp, color=POINT, linewidth=1.2, linestyle="--", label="predict below")
+    axis.plot(
+        [c.kappa],
+        [c.nu],
+        "o",
+        color=SIGNAL,
+        markeredgecolor=POINT,
+        markersize=10,
+        label="this pair (composite)",
+        zorder=5,
+    )
     axis.set(
-        title=f"phase plane: κ = {c.kappa:.2g}, ν = {c.nu:.2g}",
+        title=f"phase plane, {'Y → X' if is_reverse else 'X → Y'}: κ = {c.kappa:.2g}, ν = {c.nu:.2g} (composite)",
         xlabel="signal strength κ",
         ylabel="nuisance correlation ν",
         xlim=(0, right),
@@ -104,6 +117,8 @@ def _draw_spectrum(axis: Axes, decomposition: Decomposition, recovery: Recovery,
     for mask, color, name in ((is_signal, SIGNAL, "signal"), (~is_signal, NUISANCE, "nuisance")):
         if mask.any():
             axis.bar(numbers[mask], decomposition.spectrum[mask], color=color, label=f"{name} ({int(mask.sum())})")
+    if decomposition.spectrum[0] > 100 * decomposition.spectrum[-1] > 0:
+        axis.set_yscale("log")  # or one bar hides the others
     if recovery.floor_index >= 0:
         axis.axhline(
             recovery.floor, color=POINT, linewidth=0.8, linestyle="--", label=f"top nuisance: {recovery.floor:.3g}"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from crossphase.components import ComponentAnalysis, Recovery
+from crossphase.components import ComponentAnalysis, Decomposition, Recovery
+from crossphase.signals import SignalRule
+
+NEAR_ONE = 0.1  # a ratio within 10 % of 1 decides nothing: in-sample ratios have no interval that would
+_TOO_LITTLE = 0.01  # share of the labels' variance below which a view does not know the labels
+_AS_GOOD = 0.02  # difference of shares below which two views are equally informative
 
 
 class Objective(StrEnum):
@@ -24,48 +30,76 @@ class Recommendation:
     """What to train and why."""
 
     objective: Objective
-    reason: str  # one sentence
+    reason: str  # a sentence or two
     confidence: float | None = None  # probability, where the method gives one; the published procedure does not
 
 
 def recommend(
     recovery_ca: Recovery, recovery_cp: Recovery, recovery_cp_reverse: Recovery, components: ComponentAnalysis
 ) -> Recommendation:
-    """The objective whose signal stands furthest above its nuisance; a single modality if none does.
+    """The objective whose signal stands furthest above its nuisance; a single view if none does; or no decision.
 
-    The regimes say which objectives recover every signal direction. Among those that do, the largest separation ratio has
+    The regimes say which objectives recover every signal component. Among those that do, the largest separation ratio has
     the most room; where none does, the paper's advice is the better single view, judged here by how much of the labels'
-    variance its components explain.
+    variance its principal components explain. Nothing is recommended where shuffled labels do as well, or where no
+    component is nuisance and there is nothing to separate from.
     """
     by_objective = {
         Objective.ALIGN: recovery_ca,
         Objective.PREDICT_Y_FROM_X: recovery_cp,
         Objective.PREDICT_X_FROM_Y: recovery_cp_reverse,
     }
-    if not any(recovery.n_signal for recovery in by_objective.values()):
+    if not predicts_labels(components):
         return Recommendation(
             Objective.UNDECIDED,
-            "No shared component predicts the labels, so they cannot tell signal from nuisance; try other labels or more "
-            "pairs.",
+            "No shared component predicts the labels better than it predicts shuffled labels, so they cannot tell signal from "
+            "nuisance; try other labels or more pairs.",
         )
-    best = max(by_objective, key=lambda objective: by_objective[objective].delta)
-    delta = by_objective[best].delta
-    if delta > 1:
-        n_kept = sum(recovery.delta > 1 for recovery in by_objective.values())
-        others = {1: "the only objective", 2: "the better of two objectives", 3: "the best of all three objectives"}[
-            n_kept
-        ]
+    recovering = {o: r for o, r in by_objective.items() if r.delta > 1 and r.n_signal}
+    finite = {o: r for o, r in recovering.items() if math.isfinite(r.delta)}
+    if recovering and not finite:
         return Recommendation(
-            best,
-            f"It is {others} that keep{'s' if n_kept == 1 else ''} every signal component above the nuisance "
-            f"(separation ratio {delta:.2f}).",
+            Objective.UNDECIDED,
+            "Every shared component is called signal: there is no nuisance to separate it from, and nothing to choose by.",
         )
-    explained_x = float(components.svd_x.r2.sum(axis=0).mean())
-    explained_y = float(components.svd_y.r2.sum(axis=0).mean())
-    x_is_better = explained_x >= explained_y
-    return Recommendation(
-        Objective.SINGLE_MODALITY_X if x_is_better else Objective.SINGLE_MODALITY_Y,
-        "No cross-modal objective keeps every signal component above the nuisance, and components of "
-        f"{'X' if x_is_better else 'Y'} explain more of the labels ({max(explained_x, explained_y):.0%} of their variance "
-        f"against {min(explained_x, explained_y):.0%}).",
+    if finite:
+        best = max(finite, key=lambda objective: finite[objective].delta)
+        return Recommendation(best, _why_best(finite[best].delta, len(finite)))
+    return _better_view(components)
+
+
+def predicts_labels(components: ComponentAnalysis) -> bool:
+    """Whether any shared component exceeds the 95 % level of shuffled labels."""
+    shared = (components.cca, components.cp, components.cp_reverse)
+    return any(_exceeds(decomposition) for decomposition in shared)
+
+
+def _exceeds(decomposition: Decomposition) -> bool:
+    return bool(decomposition.signals[SignalRule.PERMUTATION].n_signal) and bool(decomposition.r2.any())
+
+
+def _why_best(delta: float, n_recovering: int) -> str:
+    if n_recovering == 1:
+        which = "Of the three objectives only this one keeps"
+    else:
+        which = f"Of the {'two' if n_recovering == 2 else 'three'} objectives that keep"
+    kept = "every signal component above the nuisance"
+    sentence = (
+        f"{which} {kept} (separation ratio {delta:.3g})."
+        if n_recovering == 1
+        else f"{which} {kept} it does so by the widest margin (separation ratio {delta:.3g})."
     )
+    return sentence + (" That is within 10 % of 1: weak evidence." if delta < 1 + NEAR_ONE else "")
+
+
+def _better_view(components: ComponentAnalysis) -> Recommendation:
+    x, y = components.explained_x, components.explained_y
+    none = "No cross-modal objective keeps every signal component above the nuisance"
+    shares = f"({max(x, y):.0%} of their variance against {min(x, y):.0%})"
+    if max(x, y) < _TOO_LITTLE:
+        return Recommendation(Objective.UNDECIDED, f"{none}, and neither view alone knows the labels {shares}.")
+    better = Objective.SINGLE_MODALITY_X if x >= y else Objective.SINGLE_MODALITY_Y
+    if abs(x - y) < _AS_GOOD:
+        return Recommendation(better, f"{none}; either view alone knows the labels about as well {shares}.")
+    name = "X" if x > y else "Y"
+    return Recommendation(better, f"{none}; {name} alone knows more of the labels {shares}.")

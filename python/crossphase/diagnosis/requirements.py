@@ -14,11 +14,17 @@ def require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: in
     require_same_rows(x, y)
     n = x.n_samples
     if labels.n_samples != n:
-        raise InputValueError(f"labels must have one row for each of the {n} rows of X and Y; got {labels.n_samples}.")
+        raise InputValueError(
+            f"labels must have one row for each of the {n} rows of X and Y; got {labels.n_samples}. "
+            "Several label variables go into a mapping or a data frame, by name; a .csv needs a first line of column names."
+        )
     if n < MIN_SAMPLES:
         raise InputValueError(f"X and Y must have at least {MIN_SAMPLES} rows; got {n}. Collect more pairs.")
-    if n < n_folds:
-        raise InputValueError(f"n_folds must not exceed the number of rows; got {n_folds} folds for {n} rows.")
+    if n < 2 * n_folds:
+        raise InputValueError(
+            f"n_folds must leave at least 2 rows in every fold, so at most {n // 2} for {n} rows; got {n_folds} folds "
+            f"for {n} rows."
+        )
 
 
 def require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None, int | None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from crossphase.components import ComponentAnalysis, Recovery
@@ -28,11 +29,17 @@ class RatioEstimate:
     probability_above_one: float | None = None
 
 
+class Method(StrEnum):
+    """How signal is told from nuisance."""
+
+    COMPONENTS = "components"  # the published procedure
+
+
 @dataclass(frozen=True, slots=True)
 class DiagnosisSettings:
     """Everything besides the data that the numbers depend on."""
 
-    method: str
+    method: Method
     signal_rule: SignalRule
     n_components: int
     n_folds: int

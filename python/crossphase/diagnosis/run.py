@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from crossphase import _core
-from crossphase._scalars import check_integer, check_number
+from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
 from crossphase.composite import derive_composite
 from crossphase.diagnosis.cautions import input_cautions, statistical_cautions
 from crossphase.diagnosis.recommend import recommend
 from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
-from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, RatioEstimate
+from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, Method, RatioEstimate
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
 from crossphase.labels import encode_labels
 from crossphase.moments import CrossMoments
@@ -29,7 +29,6 @@ from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
 
 _LOG = logging.getLogger(__name__)
-_METHODS = ("components",)
 
 
 def diagnose(
@@ -118,12 +117,8 @@ def diagnose(
     >>> crossphase.diagnose(X, Y, labels=shared).regime
     <Regime.BOTH: 'both'>
     """
-    if method not in _METHODS:
-        raise InputValueError(f"method must be one of {', '.join(_METHODS)}; got {method!r}.")
-    try:
-        rule = SignalRule(signal_rule)
-    except ValueError:
-        raise InputValueError(f"signal_rule must be one of {', '.join(SignalRule)}; got {signal_rule!r}.") from None
+    chosen_method = check_choice(method, "method", Method)
+    rule = check_choice(signal_rule, "signal_rule", SignalRule)
     options = ComponentOptions(
         n_components=check_integer(n_components, "n_components", least=1),
         n_folds=check_integer(n_folds, "n_folds", least=2),
@@ -158,7 +153,12 @@ def diagnose(
     cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
-    cautions += statistical_cautions(pair, options, recovery_ca.smallest_signal, nulls.level_95)
+    recoveries = {
+        "align (CA)": recovery_ca,
+        "predict Y from X": recovery_cp,
+        "predict X from Y": recovery_cp_reverse,
+    }
+    cautions += statistical_cautions(pair, options, components, recoveries, nulls.level_95)
     return Diagnosis(
         regime=classify(recovery_ca.delta, recovery_cp.delta),
         regime_reverse=classify(recovery_ca.delta, recovery_cp_reverse.delta),
@@ -174,7 +174,7 @@ def diagnose(
         null_correlations=nulls,
         warnings=tuple(cautions),
         settings=DiagnosisSettings(
-            method=method,
+            method=chosen_method,
             signal_rule=rule,
             n_components=options.n_components,
             n_folds=options.n_folds,

@@ -6,14 +6,14 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from crossphase.diagnosis.recommend import Objective
+from crossphase.diagnosis.recommend import NEAR_ONE, Objective
 from crossphase.regimes import Regime
 
 if TYPE_CHECKING:
     from crossphase.components import Recovery
     from crossphase.diagnosis.result import Diagnosis
 
-WIDTH = 88
+WIDTH = 80
 
 REGIME_NAMES = {
     Regime.BOTH: "both recover",
@@ -25,8 +25,8 @@ ADVICE = {
     Objective.ALIGN: "align X and Y",
     Objective.PREDICT_Y_FROM_X: "predict Y from X",
     Objective.PREDICT_X_FROM_Y: "predict X from Y",
-    Objective.SINGLE_MODALITY_X: "no cross-modal model; use X alone",
-    Objective.SINGLE_MODALITY_Y: "no cross-modal model; use Y alone",
+    Objective.SINGLE_MODALITY_X: "no cross-modal model; X alone, or X and Y side by side",
+    Objective.SINGLE_MODALITY_Y: "no cross-modal model; Y alone, or X and Y side by side",
     Objective.UNDECIDED: "undecided",
 }
 
@@ -37,22 +37,24 @@ def describe(diagnosis: Diagnosis) -> str:
     lines = [
         f"What to train: {ADVICE[d.recommendation.objective]}",
         *_wrapped(d.recommendation.reason, "  "),
+        *_wrapped("(Published procedure: in-sample, no interval. A ratio near 1 decides nothing.)", "  "),
         "",
-        f"  {'objective':<18}{'ratio Δ':>9}{'signal kept':>14}{'weakest signal':>17}{'top nuisance':>15}",
+        f"  {'objective':<18}{'ratio Δ':>9}{'signal kept':>13}{'weakest signal':>16}{'top nuisance':>14}",
         _row("align (CA)", d.recovery_ca),
         _row("predict Y from X", d.recovery_cp),
         _row("predict X from Y", d.recovery_cp_reverse),
         "",
         f"  Regime: {REGIME_NAMES[d.regime]} (X → Y), {REGIME_NAMES[d.regime_reverse]} (Y → X).",
         *_wrapped(
-            "Δ = weakest signal / top nuisance; above 1 the objective keeps every signal component. Alignment values are "
-            "canonical correlations (independent data of this size would reach "
-            f"{d.null_correlations.level_95:.3f} in 5 % of samples), prediction values are in units of the target.",
+            "Δ = weakest signal / top nuisance; above 1 (✓) the objective keeps every signal component, and each has "
+            "components of its own. Alignment: canonical correlations, which in independent Gaussian data of this size stay "
+            f"below {d.null_correlations.level_95:.3g} in 95 % of samples. Prediction: gains in units of the target.",
             "  ",
         ),
         *_wrapped(
-            f"Phase plane: κ {d.composite.kappa:.3g}, ν {d.composite.nu:.3g} (composite parameters: "
-            f"{REGIME_NAMES[d.composite.regime]}).",
+            f"Phase plane: κ {d.composite.kappa:.3g}, ν {d.composite.nu:.3g}. These composite estimates imply "
+            f"{REGIME_NAMES[d.composite.regime]} (X → Y), {REGIME_NAMES[d.composite.regime_reverse]} (Y → X); the verdict "
+            "uses the ratios above.",
             "  ",
         ),
         "",
@@ -60,9 +62,6 @@ def describe(diagnosis: Diagnosis) -> str:
     ]
     for warning in d.warnings:
         lines += _wrapped(f"[{warning.code}] {warning.message}", "  ! ")
-    lines += _wrapped(
-        "The published procedure, in-sample and without an interval: a ratio near 1 decides nothing.", "  "
-    )
     return "\n".join(lines)
 
 
@@ -75,10 +74,10 @@ def number(value: float) -> str:
 
 def _row(name: str, recovery: Recovery) -> str:
     kept = f"{recovery.n_recovered} of {recovery.n_signal}"
-    mark = "✓" if recovery.delta > 1 else "✗"
+    mark = "≈" if abs(recovery.delta - 1) < NEAR_ONE else "✓" if recovery.delta > 1 else "✗"
     return (
-        f"{mark} {name:<18}{number(recovery.delta):>9}{kept:>14}"
-        f"{number(recovery.smallest_signal):>17}{number(recovery.floor):>15}"
+        f"{mark} {name:<18}{number(recovery.delta):>9}{kept:>13}"
+        f"{number(recovery.smallest_signal):>16}{number(recovery.floor):>14}"
     )
 
 
@@ -91,10 +90,18 @@ def _input(d: Diagnosis) -> str:
         steps.append(f"reduced to {kept[0]} + {kept[1]} principal components")
     return (
         f"{d.n_samples} pairs, {d.n_features_x} + {d.n_features_y} features ({d.dtype_x}, {d.dtype_y}"
-        f"{', ' + ', '.join(steps) if steps else ''}), {len(d.label_columns)} label columns; method "
-        f"{d.settings.method}/{d.settings.signal_rule}, {d.settings.n_components} components, "
+        f"{', ' + ', '.join(steps) if steps else ''}), {_labels(d)}; method "
+        f"{d.settings.method}/{d.settings.signal_rule}, {len(d.components.cca.spectrum)} components, "
         f"{d.settings.n_permutations} permutations; crossphase {d.version}, backend {d.backend}."
     )
+
+
+def _labels(d: Diagnosis) -> str:
+    n_measurements = len(d.label_columns) - d.n_classes
+    kinds = [f"{d.n_classes} classes"] if d.n_classes else []
+    if n_measurements:
+        kinds.append(f"{n_measurements} label column{'s' if n_measurements > 1 else ''}")
+    return " and ".join(kinds)
 
 
 def _wrapped(sentence: str, prefix: str) -> list[str]:

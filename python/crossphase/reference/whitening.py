@@ -20,7 +20,10 @@ def _whiten(cov: np.ndarray, kind: str, ridge: float, rcond: float) -> tuple[np.
     p = len(cov)
     if kind == "cholesky":
         try:
-            return np.tril(np.linalg.inv(np.linalg.cholesky(cov + ridge * np.eye(p)))), p
+            factor = np.linalg.cholesky(cov + ridge * np.eye(p))
+            if (np.diag(factor) ** 2 <= 32 * p * np.finfo(np.float64).eps * (np.diag(cov) + ridge)).any():
+                return np.zeros_like(cov), 0  # a pivot that is rounding
+            return np.tril(np.linalg.inv(factor)), p
         except np.linalg.LinAlgError:
             return np.zeros_like(cov), 0
     values, vectors = np.linalg.eigh(cov)
