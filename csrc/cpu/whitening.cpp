@@ -120,19 +120,22 @@ std::ptrdiff_t whiten_by_cholesky(Buffer& matrix, std::ptrdiff_t p, const Whiten
     LapackInt info = 0;
     // LAPACK counts by columns: the upper factor it sees is our lower one, row by row.
     lapack().dpotrf("U", &n, matrix.data(), &n, &info);
-    // A pivot within rounding (p eps, and room for the growth of p steps) of 0 is a null direction that dpotrf did not
-    // see.
-    const double null = 32.0 * static_cast<double>(p) * std::numeric_limits<double>::epsilon();
-    for (std::ptrdiff_t i = 0; info == 0 && i < p; ++i) {
-        const double pivot = matrix[static_cast<std::size_t>(i * p + i)];
-        if (pivot * pivot <= null * diagonal[static_cast<std::size_t>(i)]) {
-            info = i + 1;
-        }
-    }
     if (info == 0) {
         lapack().dtrtri("U", "N", &n, matrix.data(), &n, &info);
     }
     bool is_definite = info == 0;
+    // dpotrf may not notice a null direction: its pivot is then rounding, and the inverse large. The diagonal of the
+    // inverse covariance times that of the covariance is 1 / (1 - R^2) of each column given the others; beyond 1 / (64
+    // p eps) that is rounding.
+    const double largest_inflation = 1.0 / (64.0 * static_cast<double>(p) * std::numeric_limits<double>::epsilon());
+    for (std::ptrdiff_t j = 0; is_definite && j < p; ++j) {
+        double inverse = 0.0;
+        for (std::ptrdiff_t i = j; i < p; ++i) {
+            const double entry = matrix[static_cast<std::size_t>(i * p + j)];
+            inverse += entry * entry;
+        }
+        is_definite = inverse * diagonal[static_cast<std::size_t>(j)] < largest_inflation;
+    }
     for (std::ptrdiff_t i = 0; i < p; ++i) {
         for (std::ptrdiff_t j = 0; j < p; ++j) {
             whitener(i, j) = is_definite && j <= i ? matrix[static_cast<std::size_t>(i * p + j)] : 0.0;

@@ -20,10 +20,13 @@ def _whiten(cov: np.ndarray, kind: str, ridge: float, rcond: float) -> tuple[np.
     p = len(cov)
     if kind == "cholesky":
         try:
-            factor = np.linalg.cholesky(cov + ridge * np.eye(p))
-            if (np.diag(factor) ** 2 <= 32 * p * np.finfo(np.float64).eps * (np.diag(cov) + ridge)).any():
-                return np.zeros_like(cov), 0  # a pivot that is rounding
-            return np.tril(np.linalg.inv(factor)), p
+            whitener = np.tril(np.linalg.inv(np.linalg.cholesky(cov + ridge * np.eye(p))))
+            inflation = (whitener**2).sum(axis=0) * (
+                np.diag(cov) + ridge
+            )  # 1 / (1 - R²) of each column given the others
+            if inflation.max() < 1 / (64 * p * np.finfo(np.float64).eps):
+                return whitener, p
+            return np.zeros_like(cov), 0
         except np.linalg.LinAlgError:
             return np.zeros_like(cov), 0
     values, vectors = np.linalg.eigh(cov)
