@@ -13,7 +13,7 @@ from crossphase.labels import LabelMatrix
 from crossphase.pair import PreparedPair, PreparedView
 from crossphase.reference.moments import to_float64
 
-_ROWS_AT_A_TIME = 8192  # converted to float64 together
+_VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
 _OUTLIER_SHARE = 0.05  # of a view's variance in one row
 _OUTLIER_FACTOR = 20.0  # and that many times an average row: with few rows a twentieth is nothing unusual
 
@@ -103,7 +103,7 @@ def _about_ratios(components: ComponentAnalysis, recoveries: Mapping[str, Recove
         found.append(
             DiagnosisWarning(
                 "labels_not_predicted",
-                "No shared component predicts the labels better than shuffled labels; the elbow calls some signal all the same.",
+                "No shared component predicts the labels better than shuffled labels; whatever is called signal may be chance.",
             )
         )
     n_components = len(components.cca.spectrum)
@@ -152,8 +152,9 @@ def _about_scales(view: PreparedView, variances: np.ndarray, options: ComponentO
 def _about_outliers(view: PreparedView) -> list[DiagnosisWarning]:
     """One row that carries much of a view's variance decides its correlations alone."""
     largest, row, total = 0.0, 0, 0.0
-    for start in range(0, view.samples.n_samples, _ROWS_AT_A_TIME):
-        part = to_float64(view.samples.values[start : start + _ROWS_AT_A_TIME])[:, view.kept]
+    n_rows = max(1, _VALUES_AT_A_TIME // view.samples.n_features)
+    for start in range(0, view.samples.n_samples, n_rows):
+        part = to_float64(view.samples.values[start : start + n_rows])[:, view.kept]
         energy = np.square((part - view.mean[view.kept]) / view.deviations).sum(axis=1)
         total += float(energy.sum())
         if energy.max() > largest:
