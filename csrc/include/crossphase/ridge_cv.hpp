@@ -5,11 +5,11 @@
 //
 //   w = (X_c^T X_c + alpha I)^-1 X_c^T y_c        R^2 = max(0, 1 - sum_f SSE_f / sum_f SST_f)
 //
-// with SST_f about the mean of the test fold. All of it follows from count, means and scatters of x and y in each fold, each
-// about the fold's own means; the training moments are merges of the other folds (Chan, Golub & LeVeque 1983), never
-// differences, so that neither a fold far from the others nor an outlying row costs digits. Only x y depends on the permutation, and it is a matrix product:
-// 2 n (n_components d) n_labels flop a permutation (n (n_components d) additions for class labels, which are mostly zeros),
-// against n_components * n_folds passes over the rows in a loop.
+// with SST_f about the mean of the test fold. All of it follows from count, means and scatters of x and y in each fold,
+// each about the fold's own means; the training moments are merges of the other folds (Chan, Golub & LeVeque 1983),
+// never differences, so that neither a fold far from the others nor an outlying row costs digits. Only x y depends on
+// the permutation, and it is a matrix product: 2 n (n_components d) n_labels flop a permutation (n (n_components d)
+// additions for class labels, which are mostly zeros), against n_components * n_folds passes over the rows in a loop.
 // Source: Kamai et al. (2026), published code, _r2_ridge_1d and _r2_ridge_2d.
 #pragma once
 
@@ -33,8 +33,8 @@ struct RidgeCvInput {
 };
 
 // r2: n_permutations * n_components x n_labels; row k * n_components + c is component c under permutation k.
-// Score columns are scaled to unit variance, alpha with them. Directions of a component that are then null to rounding (two
-// collinear scores under a negligible alpha) are left out of its regression.
+// Score columns are scaled to unit variance, alpha with them. Directions of a component that are then null to rounding
+// (two collinear scores under a negligible alpha) are left out of its regression.
 void component_r2(const RidgeCvInput& input, MatrixView<double> r2, int n_threads);
 
 }  // namespace crossphase::cpu
