@@ -32,7 +32,7 @@ def input_cautions(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWar
     for view in (pair.x, pair.y):
         if view.constant_columns:
             found.append(DiagnosisWarning("constant_columns", _dropped(view)))
-        if view.rank < len(view.kept):
+        if view.n_prepared == view.rank < len(view.kept):  # not if principal components were asked for
             found.append(
                 DiagnosisWarning(
                     "rank_deficient",
