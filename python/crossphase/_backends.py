@@ -41,6 +41,15 @@ _REGISTRY: dict[str, tuple[Implementation, ...]] = {  # preferred first
 BACKENDS = ("cpu", "reference")
 
 
+def _require_instruction_set() -> None:
+    try:
+        _core.cpu.instruction_set()
+    except (
+        ValueError
+    ) as error:  # the environment asks for one that cannot run here; quietly using another would mislead
+        raise InputValueError(str(error)) from None
+
+
 def select(operation: str, *arrays: Any, backend: str | None = None) -> Implementation:
     """The first implementation of `operation` without objections to `arrays`; a named backend runs or raises."""
     if backend is not None and backend not in BACKENDS:
@@ -50,6 +59,8 @@ def select(operation: str, *arrays: Any, backend: str | None = None) -> Implemen
         if backend in (None, candidate.backend):
             reasons = candidate.why_not(*arrays)
             if not reasons:
+                if candidate.backend == "cpu":
+                    _require_instruction_set()
                 return candidate
             refusals.append(f"{candidate.backend}: {', '.join(reasons)}")
     raise BackendUnavailableError(f"no backend can run {operation!r} ({'; '.join(refusals)})")

@@ -51,7 +51,7 @@ class NullCorrelations:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whitener:
+class EquilibratedWhitener:
     """W with ``W (cov + ridge I) W^T = I`` on the directions kept."""
 
     matrix: np.ndarray  # (n_features, n_features)
@@ -60,7 +60,7 @@ class Whitener:
 
 def equilibrated_whitener(
     cov: np.ndarray, *, ridge: float = 0.0, rcond: float = 1e-10, backend: str | None = None
-) -> Whitener:
+) -> EquilibratedWhitener:
     """Whitener that does not mind columns of very different units: scaled to unit variance first, then ZCA.
 
     Canonical correlations are invariant to column scale; rounding and `rcond` are not, so the scale goes first. Scales are
@@ -80,7 +80,7 @@ def equilibrated_whitener(
     scale = np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2))
     scaled = (cov + ridge * np.eye(len(cov))) / scale / scale[:, None]
     found = whitening_matrix(scaled, rcond=rcond, n_threads=1, backend=backend)
-    return Whitener(found.matrix / scale, int(found.n_kept))
+    return EquilibratedWhitener(found.matrix / scale, int(found.n_kept))
 
 
 def coherence(
@@ -109,7 +109,7 @@ def coherence(
     return coherence_of(moments.cov_xy, whitener_x, whitener_y)
 
 
-def coherence_of(cov_xy: np.ndarray, whitener_x: Whitener, whitener_y: Whitener) -> Coherence:
+def coherence_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener, whitener_y: EquilibratedWhitener) -> Coherence:
     """`coherence` from whiteners at hand."""
     with single_threaded_blas():
         matrix = whitener_x.matrix @ cov_xy @ whitener_y.matrix.T
@@ -136,7 +136,7 @@ def prediction_operator(
     return prediction_operator_of(moments.cov_xy, whitener_x)
 
 
-def prediction_operator_of(cov_xy: np.ndarray, whitener_x: Whitener) -> PredictionOperator:
+def prediction_operator_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener) -> PredictionOperator:
     """`prediction_operator` from a whitener at hand."""
     with single_threaded_blas():
         matrix = cov_xy.T @ whitener_x.matrix.T

@@ -39,12 +39,10 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
         except BrokenPipeError:  # the reader has had enough; nothing more can be said to it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(EXIT_FAILED) from None
-        except (InputValueError, InputTypeError, OSError) as error:
+        except (InputValueError, InputTypeError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
             raise _failed(_sentence(error), EXIT_BAD_INPUT) from None
-        except OutputError as error:
-            raise _failed(str(error), EXIT_FAILED) from None
-        except ImportError as error:
-            raise _failed(str(error), EXIT_FAILED) from None
+        except (OutputError, ImportError, OSError) as error:
+            raise _failed(_sentence(error), EXIT_FAILED) from None
         except MemoryError as error:
             raise _failed(f"not enough memory ({error})" if str(error) else "not enough memory", EXIT_FAILED) from None
         except KeyboardInterrupt:
@@ -91,7 +89,7 @@ class _ToStatus(logging.Handler):
 
 
 def _sentence(error: Exception) -> str:
-    """The library's own words, but for options as they are spelled here."""
+    """What happened, without Python's errno."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)

@@ -79,17 +79,15 @@ def _exceeds(decomposition: Decomposition) -> bool:
 
 
 def _why_best(delta: float, n_recovering: int) -> str:
+    ratio = f"(separation ratio {delta:.3g})"
     if n_recovering == 1:
-        which = "Of the three objectives only this one keeps"
+        why = f"Of the three objectives only this one keeps every signal component above the nuisance {ratio}."
     else:
-        which = f"Of the {'two' if n_recovering == 2 else 'three'} objectives that keep"
-    kept = "every signal component above the nuisance"
-    sentence = (
-        f"{which} {kept} (separation ratio {delta:.3g})."
-        if n_recovering == 1
-        else f"{which} {kept} it does so by the widest margin (separation ratio {delta:.3g})."
-    )
-    return sentence + (" That is within 10 % of 1: weak evidence." if delta < 1 + NEAR_ONE else "")
+        why = (
+            f"{'Two' if n_recovering == 2 else 'All three'} objectives keep every signal component above the nuisance; this "
+            f"one does so by the widest margin {ratio}."
+        )
+    return why + (" That is within 10 % of 1: weak evidence." if delta < 1 + NEAR_ONE else "")
 
 
 def _better_view(components: ComponentAnalysis) -> Recommendation:
