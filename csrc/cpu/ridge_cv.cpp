@@ -50,20 +50,20 @@ class Errors {
         std::fill(errors_.begin(), errors_.end(), 0.0);
         for (Index fold = 0; fold + 1 < folds_.n_folds; ++fold) {
             std::copy_n(before(fold), d_ * n_columns_, before(fold + 1));
-            add_fold(fold, c, folds_.n_before(fold), folds_.mean_before(fold),
-                     labels_.of_fold(labels_.mean_before, fold), before(fold + 1));
+            add_fold(fold, c, folds_.n_before(fold), folds_.means().before(fold), labels_.means.before(fold),
+                     before(fold + 1));
         }
         for (Index fold = folds_.n_folds - 1; fold >= 0; --fold) {
             std::copy_n(before(fold), d_ * n_columns_, train_.data());
             for (Index a = 0; a < d_; ++a) {
                 const Index s = c * d_ + a;
                 merge_cross(folds_.n_before(fold), folds_.n_after(fold),
-                            folds_.mean_after(fold)[s] - folds_.mean_before(fold)[s],
-                            labels_.of_fold(labels_.mean_before, fold), labels_.of_fold(labels_.mean_after, fold),
-                            after_.data() + a * n_columns_, n_columns_, train_.data() + a * n_columns_);
+                            folds_.means().after(fold)[s] - folds_.means().before(fold)[s], labels_.means.before(fold),
+                            labels_.means.after(fold), after_.data() + a * n_columns_, n_columns_,
+                            train_.data() + a * n_columns_);
             }
             add_errors(fold, c);
-            add_fold(fold, c, folds_.n_after(fold), folds_.mean_after(fold), labels_.of_fold(labels_.mean_after, fold),
+            add_fold(fold, c, folds_.n_after(fold), folds_.means().after(fold), labels_.means.after(fold),
                      after_.data());
         }
         return errors_;
@@ -79,8 +79,8 @@ class Errors {
     void add_fold(Index fold, Index c, double n_so_far, const double* mean_x, const double* mean_y, double* into) {
         for (Index a = 0; a < d_; ++a) {
             const Index s = c * d_ + a;
-            merge_cross(n_so_far, static_cast<double>(folds_.rows_in(fold)), folds_.mean(fold)[s] - mean_x[s], mean_y,
-                        labels_.of_fold(labels_.mean, fold), cross(fold, s), n_columns_, into + a * n_columns_);
+            merge_cross(n_so_far, static_cast<double>(folds_.rows_in(fold)), folds_.means().of(fold)[s] - mean_x[s],
+                        mean_y, labels_.means.of(fold), cross(fold, s), n_columns_, into + a * n_columns_);
         }
     }
 
@@ -89,12 +89,12 @@ class Errors {
         const auto n_test = static_cast<double>(folds_.rows_in(fold));
         const double* inverse = folds_.inverse(fold, c);
         const double* scatter = folds_.scatter(fold, c);
-        const double* mean_y = labels_.of_fold(labels_.mean, fold);
-        const double* train_mean_y = labels_.of_fold(labels_.train_mean, fold);
-        const double* squares_y = labels_.of_fold(labels_.squares, fold);
+        const double* mean_y = labels_.means.of(fold);
+        const double* train_mean_y = labels_.means.train(fold);
+        const double* squares_y = labels_.squares_of(fold);
         double offset_x[kMaxScoresPerComponent];
         for (Index a = 0; a < d_; ++a) {
-            offset_x[a] = folds_.mean(fold)[c * d_ + a] - folds_.train_mean(fold)[c * d_ + a];
+            offset_x[a] = folds_.means().of(fold)[c * d_ + a] - folds_.means().train(fold)[c * d_ + a];
         }
         for (Index j = 0; j < n_columns_; ++j) {
             double weights[kMaxScoresPerComponent] = {};
@@ -131,7 +131,7 @@ Buffer total_squares(const ScoreFolds& folds, const LabelMoments& labels) {
     Buffer total(at(labels.n_columns));
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
         for (Index j = 0; j < labels.n_columns; ++j) {
-            total[at(j)] += labels.of_fold(labels.squares, fold)[j];
+            total[at(j)] += labels.squares_of(fold)[j];
         }
     }
     return total;

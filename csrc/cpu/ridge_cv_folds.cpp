@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace crossphase::cpu {
 namespace {
@@ -41,14 +42,15 @@ void invert_in_place(double* a, std::ptrdiff_t d, double null) {
     }
 }
 
-}  // namespace
-
+// Means by column of two sets of rows as one: into[j] = (n_a a[j] + n_b b[j]) / (n_a + n_b), without cancellation.
 void merge_means(const double* a, double n_a, const double* b, double n_b, std::ptrdiff_t n_columns, double* into) {
     const double weight = n_b / (n_a + n_b);
     for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
         into[j] = n_a > 0.0 ? a[j] + weight * (b[j] - a[j]) : b[j];
     }
 }
+
+}  // namespace
 
 ScoreFolds::ScoreFolds(const RidgeCvInput& input)
     : d(input.scores_per_component),
@@ -59,7 +61,6 @@ ScoreFolds::ScoreFolds(const RidgeCvInput& input)
     sort_rows(input.folds);
     copy_scores(input.scores);
     centre_folds();
-    merge_means();
     fit_inverses(input.alpha);
 }
 
@@ -111,10 +112,10 @@ void ScoreFolds::copy_scores(MatrixView<const double> from) {
 }
 
 void ScoreFolds::centre_folds() {
-    means_.assign(index(n_folds * n_columns), 0.0);
+    std::vector<double> means(index(n_folds * n_columns));
     scatters_.assign(index(n_folds * n_columns * d), 0.0);
     for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
-        double* mean = means_.data() + fold * n_columns;
+        double* mean = means.data() + fold * n_columns;
         double* scatter = scatters_.data() + fold * n_columns * d;
         for (std::ptrdiff_t i = 0; i < rows_in(fold); ++i) {
             for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
@@ -138,28 +139,32 @@ void ScoreFolds::centre_folds() {
             }
         }
     }
+    means_ = merge(std::move(means), n_columns);
 }
 
-void ScoreFolds::merge_means() {
-    means_before_.assign(means_.size(), 0.0);
-    means_after_.assign(means_.size(), 0.0);
-    train_means_.assign(means_.size(), 0.0);
+FoldMeans ScoreFolds::merge(std::vector<double> of_fold, std::ptrdiff_t width) const {
+    FoldMeans means{width, std::move(of_fold), {}, {}, {}};
+    means.all_before.assign(means.all_of.size(), 0.0);
+    means.all_after.assign(means.all_of.size(), 0.0);
+    means.all_train.assign(means.all_of.size(), 0.0);
+    const auto n_in = [this](std::ptrdiff_t fold) { return static_cast<double>(rows_in(fold)); };
     for (std::ptrdiff_t fold = 1; fold < n_folds; ++fold) {
-        cpu::merge_means(mean_before(fold - 1), n_before(fold - 1), mean(fold - 1),
-                         static_cast<double>(rows_in(fold - 1)), n_columns, means_before_.data() + fold * n_columns);
+        merge_means(means.before(fold - 1), n_before(fold - 1), means.of(fold - 1), n_in(fold - 1), width,
+                    means.all_before.data() + fold * width);
     }
     for (std::ptrdiff_t fold = n_folds - 2; fold >= 0; --fold) {
-        cpu::merge_means(mean_after(fold + 1), n_after(fold + 1), mean(fold + 1),
-                         static_cast<double>(rows_in(fold + 1)), n_columns, means_after_.data() + fold * n_columns);
+        merge_means(means.after(fold + 1), n_after(fold + 1), means.of(fold + 1), n_in(fold + 1), width,
+                    means.all_after.data() + fold * width);
     }
     for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
-        double* into = train_means_.data() + fold * n_columns;
+        double* into = means.all_train.data() + fold * width;
         if (n_after(fold) > 0.0) {
-            cpu::merge_means(mean_before(fold), n_before(fold), mean_after(fold), n_after(fold), n_columns, into);
+            merge_means(means.before(fold), n_before(fold), means.after(fold), n_after(fold), width, into);
         } else {
-            std::copy_n(mean_before(fold), n_columns, into);
+            std::copy_n(means.before(fold), width, into);
         }
     }
+    return means;
 }
 
 void ScoreFolds::fit_inverses(double alpha) {
@@ -177,8 +182,9 @@ void ScoreFolds::fit_inverses(double alpha) {
             for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
                 for (std::ptrdiff_t b = 0; b < d; ++b) {
                     const std::ptrdiff_t k = j - j % d + b;
-                    gram[j * d + b] += scatter_other[j * d + b] + n_other * (mean(other)[j] - train_mean(fold)[j]) *
-                                                                      (mean(other)[k] - train_mean(fold)[k]);
+                    gram[j * d + b] += scatter_other[j * d + b] + n_other *
+                                                                      (means_.of(other)[j] - means_.train(fold)[j]) *
+                                                                      (means_.of(other)[k] - means_.train(fold)[k]);
                 }
             }
         }

@@ -12,6 +12,17 @@
 
 namespace crossphase::cpu {
 
+// Means by column: of each fold, of the rows of all folds before it, of all after it, and of its training rows (both).
+struct FoldMeans {
+    const double* of(std::ptrdiff_t fold) const { return all_of.data() + fold * width; }
+    const double* before(std::ptrdiff_t fold) const { return all_before.data() + fold * width; }
+    const double* after(std::ptrdiff_t fold) const { return all_after.data() + fold * width; }
+    const double* train(std::ptrdiff_t fold) const { return all_train.data() + fold * width; }
+
+    std::ptrdiff_t width = 0;
+    std::vector<double> all_of, all_before, all_after, all_train;  // n_folds x width each
+};
+
 class ScoreFolds {
   public:
     explicit ScoreFolds(const RidgeCvInput& input);
@@ -28,12 +39,10 @@ class ScoreFolds {
         return scores_.data() + (first_row_[index(fold)] + i) * n_columns;
     }
 
-    // Means by score column: of the fold, of the rows of all folds before it, of all folds after it, of its training
-    // rows.
-    const double* mean(std::ptrdiff_t fold) const { return means_.data() + fold * n_columns; }
-    const double* mean_before(std::ptrdiff_t fold) const { return means_before_.data() + fold * n_columns; }
-    const double* mean_after(std::ptrdiff_t fold) const { return means_after_.data() + fold * n_columns; }
-    const double* train_mean(std::ptrdiff_t fold) const { return train_means_.data() + fold * n_columns; }
+    // Of the score columns.
+    const FoldMeans& means() const { return means_; }
+    // Of any columns, from their means in each fold (n_folds x width).
+    FoldMeans merge(std::vector<double> of_fold, std::ptrdiff_t width) const;
     double n_before(std::ptrdiff_t fold) const { return static_cast<double>(first_row_[index(fold)]); }
     double n_after(std::ptrdiff_t fold) const { return static_cast<double>(n_rows - first_row_[index(fold + 1)]); }
 
@@ -54,17 +63,14 @@ class ScoreFolds {
     void sort_rows(std::span<const std::ptrdiff_t> folds);
     void copy_scores(MatrixView<const double> from);  // sets scales_
     void centre_folds();                              // sets means_, scatters_
-    void merge_means();                               // sets means_before_, means_after_, train_means_
     void fit_inverses(double alpha);
 
     std::vector<std::ptrdiff_t> first_row_;  // n_folds + 1: where each fold begins in row_
     std::vector<std::ptrdiff_t> row_;        // row numbers, fold after fold
     std::vector<double> scores_;             // n_rows x n_columns, in the order of row_
     std::vector<double> scales_;             // n_columns: standard deviations of the scores as given (1 for constants)
-    std::vector<double> means_, means_before_, means_after_, train_means_, scatters_, inverses_;
+    FoldMeans means_;
+    std::vector<double> scatters_, inverses_;
 };
-
-// Means by column of two sets of rows as one: into[j] = (n_a a[j] + n_b b[j]) / (n_a + n_b), without cancellation.
-void merge_means(const double* a, double n_a, const double* b, double n_b, std::ptrdiff_t n_columns, double* into);
 
 }  // namespace crossphase::cpu

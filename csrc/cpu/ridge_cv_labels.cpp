@@ -1,6 +1,7 @@
 #include "ridge_cv_labels.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "crossphase/instruction_set.hpp"
 #include "packed_panels.hpp"
@@ -50,36 +51,11 @@ void add_products(const PackedPanels& scores, const PackedPanels& labels, const 
     }
 }
 
-void merge_means(const ScoreFolds& folds, LabelMoments& moments) {
-    const Index n = moments.n_columns;
-    const auto of = [&](Buffer& values, Index fold) { return values.data() + fold * n; };
-    for (Index fold = 1; fold < folds.n_folds; ++fold) {
-        cpu::merge_means(of(moments.mean_before, fold - 1), folds.n_before(fold - 1), of(moments.mean, fold - 1),
-                         static_cast<double>(folds.rows_in(fold - 1)), n, of(moments.mean_before, fold));
-    }
-    for (Index fold = folds.n_folds - 2; fold >= 0; --fold) {
-        cpu::merge_means(of(moments.mean_after, fold + 1), folds.n_after(fold + 1), of(moments.mean, fold + 1),
-                         static_cast<double>(folds.rows_in(fold + 1)), n, of(moments.mean_after, fold));
-    }
-    for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        if (folds.n_after(fold) > 0.0) {
-            cpu::merge_means(of(moments.mean_before, fold), folds.n_before(fold), of(moments.mean_after, fold),
-                             folds.n_after(fold), n, of(moments.train_mean, fold));
-        } else {
-            std::copy_n(of(moments.mean_before, fold), n, of(moments.train_mean, fold));
-        }
-    }
-}
-
 }  // namespace
 
 LabelMoments::LabelMoments(const ScoreFolds& folds, Index n_used)
     : n_columns((n_used + kPanelWidth - 1) / kPanelWidth * kPanelWidth),
-      mean(at(folds.n_folds * n_columns)),
-      mean_before(mean.size()),
-      mean_after(mean.size()),
-      train_mean(mean.size()),
-      squares(mean.size()),
+      squares(at(folds.n_folds * n_columns)),
       cross(at(folds.n_folds * folds.n_columns * n_columns)) {}
 
 Labels::Labels(MatrixView<const double> labels) : n_labels_(labels.n_columns) {
@@ -111,17 +87,18 @@ Labels::Labels(MatrixView<const double> labels) : n_labels_(labels.n_columns) {
 LabelMoments Labels::moments(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first,
                              Index count) const {
     LabelMoments moments(folds, count * n_labels_);
+    Buffer means(moments.squares.size());
     if (dense_.empty()) {
-        sum_sparse(folds, permutations, first, count, moments);
+        sum_sparse(folds, permutations, first, count, means, moments);
     } else {
-        sum_dense(folds, permutations, first, count, moments);
+        sum_dense(folds, permutations, first, count, means, moments);
     }
-    merge_means(folds, moments);
+    moments.means = folds.merge(std::move(means), moments.n_columns);
     return moments;
 }
 
 void Labels::sum_dense(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first_permutation,
-                       Index count, LabelMoments& moments) const {
+                       Index count, Buffer& means, LabelMoments& moments) const {
     Buffer row(at(moments.n_columns));
     const auto gather = [&](Index fold, Index i) {
         for (Index k = 0; k < count; ++k) {
@@ -130,7 +107,7 @@ void Labels::sum_dense(const ScoreFolds& folds, MatrixView<const Index> permutat
         }
     };
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
-        double* mean = moments.mean.data() + fold * moments.n_columns;
+        double* mean = means.data() + fold * moments.n_columns;
         double* squares = moments.squares.data() + fold * moments.n_columns;
         for (Index i = 0; i < folds.rows_in(fold); ++i) {
             gather(fold, i);
@@ -159,12 +136,12 @@ void Labels::sum_dense(const ScoreFolds& folds, MatrixView<const Index> permutat
 }
 
 void Labels::sum_sparse(const ScoreFolds& folds, MatrixView<const Index> permutations, Index first_permutation,
-                        Index count, LabelMoments& moments) const {
+                        Index count, Buffer& means, LabelMoments& moments) const {
     Buffer class_sums(at(n_labels_ * folds.n_columns));  // of the scores, by label column
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
         const auto n_test = static_cast<double>(folds.rows_in(fold));
         for (Index k = 0; k < count; ++k) {
-            double* mean = moments.mean.data() + fold * moments.n_columns + k * n_labels_;
+            double* mean = means.data() + fold * moments.n_columns + k * n_labels_;
             double* squares = moments.squares.data() + fold * moments.n_columns + k * n_labels_;
             std::fill(class_sums.begin(), class_sums.end(), 0.0);
             for (Index i = 0; i < folds.rows_in(fold); ++i) {

@@ -16,33 +16,29 @@ namespace crossphase::cpu {
 struct LabelMoments {
     LabelMoments(const ScoreFolds& folds, std::ptrdiff_t n_used);
 
-    const double* of_fold(const std::vector<double>& values, std::ptrdiff_t fold) const {
-        return values.data() + fold * n_columns;
-    }
+    const double* squares_of(std::ptrdiff_t fold) const { return squares.data() + fold * n_columns; }
 
     const std::ptrdiff_t n_columns;
-    // n_folds x n_columns: means of the fold, of all folds before it, of all after it, of its training rows; and the
-    // sum of squares about the fold's mean.
-    std::vector<double> mean, mean_before, mean_after, train_mean, squares;
-    std::vector<double>
-        cross;  // n_folds x score columns x n_columns: products with the scores, both about the fold's means
+    FoldMeans means;
+    std::vector<double> squares;  // n_folds x n_columns: sums of squares about the fold's mean
+    // n_folds x score columns x n_columns: products with the scores, both about the fold's means.
+    std::vector<double> cross;
 };
 
 class Labels {
   public:
     explicit Labels(MatrixView<const double> labels);
 
-    // Moments for permutations first ... first + count - 1, column k * n_labels + l being label l under permutation
-    // first
-    // + k.
+    // Moments for `count` permutations from `first` on; column k * n_labels + l is label l under permutation first + k.
     LabelMoments moments(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
                          std::ptrdiff_t count) const;
 
   private:
+    // Both fill `means` (n_folds x n_columns) with the means in each fold, and squares and products of `moments`.
     void sum_dense(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                   std::ptrdiff_t count, LabelMoments& moments) const;
+                   std::ptrdiff_t count, std::vector<double>& means, LabelMoments& moments) const;
     void sum_sparse(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                    std::ptrdiff_t count, LabelMoments& moments) const;
+                    std::ptrdiff_t count, std::vector<double>& means, LabelMoments& moments) const;
 
     std::ptrdiff_t n_labels_;
     std::vector<double> dense_;  // n x n_labels, centred on the overall means; empty if the labels are sparse
