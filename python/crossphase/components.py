@@ -40,7 +40,7 @@ class Decomposition:
     """Components of one decomposition, what each tells of the labels, and which are signal by each rule."""
 
     spectrum: np.ndarray  # (n_components,), descending
-    r2: np.ndarray  # (n_components, n_labels), cross-validated, clipped at 0
+    r2: np.ndarray  # (n_components, n_labels), cross-validated, clipped to [0, 1]
     signals: Mapping[SignalRule, Signal]
 
 
@@ -78,13 +78,19 @@ def analyse_components(
     """Run the six decompositions and classify their components; `labels` is numeric, ``(n_samples, n_labels)``."""
     judge = _Judge(pair, labels, options, n_threads, backend)
     components = _decompose(pair, options, n_threads, backend)
+    decompositions, explained = {}, {}
+    for name, found in components.items():  # one after the other: scores take n_samples rows
+        scores = judge.scores(found)
+        decompositions[name] = judge.decomposition(found.spectrum, scores)
+        if name in ("svd_x", "svd_y"):
+            explained[name] = judge.explained(scores)
     n = pair.x.samples.n_samples
     return ComponentAnalysis(
-        **{name: judge.decomposition(found) for name, found in components.items()},
+        **decompositions,
         variances_x=components["svd_x"].spectrum ** 2 / n,
         variances_y=components["svd_y"].spectrum ** 2 / n,
-        explained_x=judge.explained(components["svd_x"]),
-        explained_y=judge.explained(components["svd_y"]),
+        explained_x=explained["svd_x"],
+        explained_y=explained["svd_y"],
     )
 
 
@@ -161,10 +167,10 @@ class _Judge:
         self._alpha = options.alpha
         self._run_on: dict[str, Any] = {"n_threads": n_threads, "backend": backend}
 
-    def decomposition(self, components: _Components) -> Decomposition:
+    def decomposition(self, spectrum: np.ndarray, scores: np.ndarray) -> Decomposition:
         """Regress the labels on every component and classify it by each rule."""
         r2 = component_r2(
-            self._scores(components),
+            scores,
             self._labels,
             self._folds,
             self._alpha,
@@ -177,20 +183,19 @@ class _Judge:
             SignalRule.ELBOW_LOG: find_elbow(observed, log_transform=True),
             SignalRule.PERMUTATION: exceed_permutations(observed, shuffled.max(axis=2), shuffled.sum(axis=2)),
         }
-        return Decomposition(components.spectrum, observed, signals)
+        return Decomposition(spectrum, observed, signals)
 
-    def explained(self, components: _Components) -> float:
+    def explained(self, scores: np.ndarray) -> float:
         """Sum over components of the R² of scores with unit variance, mean over labels: unlike `r2`, free of units.
 
         Principal components are uncorrelated, so their R² add up; their sum is cut at 1.
         """
-        scores = self._scores(components)
         deviations = scores.std(axis=0)
-        scores /= np.where(deviations > 0, deviations, 1.0)
-        r2 = component_r2(scores, self._labels, self._folds, self._alpha, **self._run_on)
+        scaled = scores / np.where(deviations > 0, deviations, 1.0)
+        r2 = component_r2(scaled, self._labels, self._folds, self._alpha, **self._run_on)
         return float(np.minimum(r2.sum(axis=0), 1.0).mean())
 
-    def _scores(self, components: _Components) -> np.ndarray:
+    def scores(self, components: _Components) -> np.ndarray:
         """``(n_samples, n_components, d)``: a score on one side, or one on either."""
         sides = [
             (view, view.on_features(weights))

@@ -173,9 +173,8 @@ class CrossMoments:
 
     def _moments(self) -> _Summary:
         """Mean and covariance of the rows held now; kept until there are more."""
-        rows = (
-            self.row_ranges
-        )  # read first: rows only ever come, so a summary made later and still of these rows is current
+        # Read first: rows only ever come, so a summary made later that is still of these rows is current.
+        rows = self.row_ranges
         if self._summary is None or self._summary.row_ranges != rows:
             if self.n_samples < 2:
                 raise InputValueError(f"moments need at least 2 samples; this CrossMoments holds {self.n_samples}.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase.components import ComponentAnalysis, ComponentOptions, Recovery
-from crossphase.diagnosis.recommend import NEAR_ONE, predicts_labels
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, NEAR_ONE, Objective, predicts_labels
 from crossphase.labels import LabelMatrix
 from crossphase.pair import PreparedPair, PreparedView
 from crossphase.reference.moments import to_float64
@@ -56,12 +56,12 @@ def statistical_cautions(
     pair: PreparedPair,
     options: ComponentOptions,
     components: ComponentAnalysis,
-    recoveries: Mapping[str, Recovery],
+    recoveries: Mapping[Objective, Recovery],
     null_level: float,
 ) -> list[DiagnosisWarning]:
-    """Why the numbers may mean less than they seem to; `recoveries` by objective, alignment as "align (CA)"."""
+    """Why the numbers may mean less than they seem to."""
     found = [
-        *_about_sizes(pair, recoveries["align (CA)"].smallest_signal, null_level),
+        *_about_sizes(pair, recoveries[Objective.ALIGN].smallest_signal, null_level),
         *_about_ratios(components, recoveries),
     ]
     for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
@@ -92,9 +92,11 @@ def _about_sizes(pair: PreparedPair, smallest_signal: float, null_level: float) 
     return found
 
 
-def _about_ratios(components: ComponentAnalysis, recoveries: Mapping[str, Recovery]) -> list[DiagnosisWarning]:
+def _about_ratios(components: ComponentAnalysis, recoveries: Mapping[Objective, Recovery]) -> list[DiagnosisWarning]:
     found = []
-    near = [name for name, recovery in recoveries.items() if abs(recovery.delta - 1) < NEAR_ONE]
+    near = [
+        CROSS_MODAL_NAMES[objective] for objective, recovery in recoveries.items() if abs(recovery.delta - 1) < NEAR_ONE
+    ]
     if near:
         found.append(
             DiagnosisWarning("ratio_near_one", f"{', '.join(near)}: within 10 % of 1, so it decides neither way.")

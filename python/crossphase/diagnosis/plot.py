@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crossphase.components import Decomposition, Recovery
-from crossphase.diagnosis.recommend import Objective
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, Objective
 from crossphase.diagnosis.text import ADVICE, number
 from crossphase.regimes import Regime, ca_boundary, cp_boundary
 
@@ -44,9 +44,15 @@ def draw(diagnosis: Diagnosis) -> Figure:
     _draw_plane(axes[0, 0], diagnosis)
     d = diagnosis
     panels = (
-        (axes[0, 1], "align (CA)", "canonical correlation", d.components.cca, d.recovery_ca),
-        (axes[1, 0], "predict Y from X", "gain", d.components.cp, d.recovery_cp),
-        (axes[1, 1], "predict X from Y", "gain", d.components.cp_reverse, d.recovery_cp_reverse),
+        (axes[0, 1], CROSS_MODAL_NAMES[Objective.ALIGN], "canonical correlation", d.components.cca, d.recovery_ca),
+        (axes[1, 0], CROSS_MODAL_NAMES[Objective.PREDICT_Y_FROM_X], "gain", d.components.cp, d.recovery_cp),
+        (
+            axes[1, 1],
+            CROSS_MODAL_NAMES[Objective.PREDICT_X_FROM_Y],
+            "gain",
+            d.components.cp_reverse,
+            d.recovery_cp_reverse,
+        ),
     )
     for axis, title, quantity, decomposition, recovery in panels:
         _draw_spectrum(axis, decomposition, recovery, d)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,9 +35,14 @@ class Recommendation:
     confidence: float | None = None  # probability, where the method gives one; the published procedure does not
 
 
-def recommend(
-    recovery_ca: Recovery, recovery_cp: Recovery, recovery_cp_reverse: Recovery, components: ComponentAnalysis
-) -> Recommendation:
+CROSS_MODAL_NAMES = {
+    Objective.ALIGN: "align (CA)",
+    Objective.PREDICT_Y_FROM_X: "predict Y from X",
+    Objective.PREDICT_X_FROM_Y: "predict X from Y",
+}
+
+
+def recommend(recoveries: Mapping[Objective, Recovery], components: ComponentAnalysis) -> Recommendation:
     """The objective whose signal stands furthest above its nuisance; a single view if none does; or no decision.
 
     The regimes say which objectives recover every signal component. Among those that do, the largest separation ratio has
@@ -44,18 +50,13 @@ def recommend(
     variance its principal components explain. Nothing is recommended where shuffled labels do as well, or where no
     component is nuisance and there is nothing to separate from.
     """
-    by_objective = {
-        Objective.ALIGN: recovery_ca,
-        Objective.PREDICT_Y_FROM_X: recovery_cp,
-        Objective.PREDICT_X_FROM_Y: recovery_cp_reverse,
-    }
     if not predicts_labels(components):
         return Recommendation(
             Objective.UNDECIDED,
             "No shared component predicts the labels better than it predicts shuffled labels, so they cannot tell signal from "
             "nuisance; try other labels or more pairs.",
         )
-    recovering = {o: r for o, r in by_objective.items() if r.delta > 1 and r.n_signal}
+    recovering = {o: r for o, r in recoveries.items() if r.delta > 1 and r.n_signal}
     finite = {o: r for o, r in recovering.items() if math.isfinite(r.delta)}
     if recovering and not finite:
         return Recommendation(

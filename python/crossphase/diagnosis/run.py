@@ -15,7 +15,7 @@ from crossphase._threads import resolve_n_threads
 from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
 from crossphase.composite import derive_composite
 from crossphase.diagnosis.cautions import input_cautions, statistical_cautions
-from crossphase.diagnosis.recommend import recommend
+from crossphase.diagnosis.recommend import Objective, recommend
 from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
 from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, Method, RatioEstimate
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
@@ -150,19 +150,19 @@ def diagnose(
         recover(decomposition.spectrum, decomposition.signals[rule])
         for decomposition in (components.cca, components.cp, components.cp_reverse)
     )
+    recoveries = {
+        Objective.ALIGN: recovery_ca,
+        Objective.PREDICT_Y_FROM_X: recovery_cp,
+        Objective.PREDICT_X_FROM_Y: recovery_cp_reverse,
+    }
     cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
-    recoveries = {
-        "align (CA)": recovery_ca,
-        "predict Y from X": recovery_cp,
-        "predict X from Y": recovery_cp_reverse,
-    }
     cautions += statistical_cautions(pair, options, components, recoveries, nulls.level_95)
     return Diagnosis(
         regime=classify(recovery_ca.delta, recovery_cp.delta),
         regime_reverse=classify(recovery_ca.delta, recovery_cp_reverse.delta),
-        recommendation=recommend(recovery_ca, recovery_cp, recovery_cp_reverse, components),
+        recommendation=recommend(recoveries, components),
         delta_ca=RatioEstimate(recovery_ca.delta),
         delta_cp=RatioEstimate(recovery_cp.delta),
         delta_cp_reverse=RatioEstimate(recovery_cp_reverse.delta),

@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from crossphase.diagnosis.recommend import NEAR_ONE, Objective
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, NEAR_ONE, Objective
 from crossphase.regimes import Regime
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def describe(diagnosis: Diagnosis) -> str:
         *_wrapped("(Published procedure: in-sample, no interval. A ratio near 1 decides nothing.)", "  "),
         "",
         f"  {'objective':<18}{'ratio Δ':>9}{'signal kept':>13}{'weakest signal':>16}{'top nuisance':>14}",
-        _row("align (CA)", d.recovery_ca),
-        _row("predict Y from X", d.recovery_cp),
-        _row("predict X from Y", d.recovery_cp_reverse),
+        _row(CROSS_MODAL_NAMES[Objective.ALIGN], d.recovery_ca),
+        _row(CROSS_MODAL_NAMES[Objective.PREDICT_Y_FROM_X], d.recovery_cp),
+        _row(CROSS_MODAL_NAMES[Objective.PREDICT_X_FROM_Y], d.recovery_cp_reverse),
         "",
         f"  Regime: {REGIME_NAMES[d.regime]} (X → Y), {REGIME_NAMES[d.regime_reverse]} (Y → X).",
         *_wrapped(
