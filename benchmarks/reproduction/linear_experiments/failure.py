@@ -1,0 +1,191 @@
+"""E4 and E5: where alignment and prediction lose the signal as nuisance correlates, and what that does to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossphase import CrossAlignment, CrossPrediction, SpikedModel, nuisance_covariance
+from crossphase.covariances import PairCovariances
+from linear_experiments import published_values as published
+from linear_experiments.findings import Finding, Source, over_seeds
+from linear_experiments.latent_moments import Loadings, between, draw_second_moment, loadings, sample_covariances
+from linear_experiments.settings import Settings
+from linear_experiments.subspaces import prediction_error, subspace_distance
+
+KAPPA = np.array([3.0, 2.0, 1.5])
+GAMMA_X, GAMMA_Y, GAMMA_TILDE_X, GAMMA_TILDE_Y = 0.5, 0.05, 1.0, 50.0
+N_FEATURES = 20
+K = len(KAPPA)
+HALF_A_DIRECTION = 0.5 / K  # distance from which we say that a direction is lost: one lost entirely makes 1 / K
+TEST_SEED = 1000  # added to the seed of the training sample
+
+Fit = Callable[[PairCovariances], CrossAlignment | CrossPrediction]
+
+
+def fit_alignment(moments: PairCovariances) -> CrossAlignment:
+    return CrossAlignment(K).fit_moments(moments)
+
+
+def fit_prediction(moments: PairCovariances) -> CrossPrediction:
+    return CrossPrediction(K).fit_moments(moments)
+
+
+def spiked_model(nu: float, seed: int = 0) -> SpikedModel:
+    """The model of E4, E5 and the InfoNCE experiment; the seed draws its bases."""
+    eta = nuisance_covariance(nu, GAMMA_TILDE_X, GAMMA_TILDE_Y)
+    return SpikedModel(KAPPA, GAMMA_X, GAMMA_Y, GAMMA_TILDE_X, GAMMA_TILDE_Y, eta, N_FEATURES, N_FEATURES, rng=seed)
+
+
+# E4 -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """Distance of the recovered subspace of X from the signal's, by nuisance correlation."""
+
+    nu: np.ndarray
+    distance_ca: np.ndarray  # (n_seeds, n_points)
+    distance_cp: np.ndarray
+    population_distance_ca: np.ndarray  # (n_points,)
+    population_distance_cp: np.ndarray
+    threshold_ca: float  # where the population's optimum first loses a direction, by bisection
+    threshold_cp: float
+
+    def findings(self) -> list[Finding]:
+        bisection, step = 5e-5, float(self.nu[1] - self.nu[0])
+        failure_ca, failure_cp = (first_crossing(self.nu, d, HALF_A_DIRECTION) for d in (self.distance_ca, self.distance_cp))
+        why = "four decimals"
+        from_figure = "read from a figure; one step of the grid"
+        return [
+            Finding("ν at which CP of the population loses a direction", published.E4_THRESHOLD_CP, Source.EXACT, self.threshold_cp, 0.0, bisection, why),
+            Finding("ν at which CA of the population loses a direction", published.E4_THRESHOLD_CA, Source.EXACT, self.threshold_ca, 0.0, bisection, why),
+            Finding("their ratio", published.E4_THRESHOLD_RATIO, Source.EXACT, self.threshold_ca / self.threshold_cp, 0.0, 0.005, "two decimals"),
+            Finding("ν at which CP of a sample has lost half a direction", published.E4_FAILURE_CP, Source.PUBLISHED, *over_seeds(failure_cp), step, from_figure),
+            Finding("ν at which CA of a sample has lost half a direction", published.E4_FAILURE_CA, Source.PUBLISHED, *over_seeds(failure_ca), step, from_figure),
+        ]
+
+
+def run_failure(settings: Settings) -> Failure:
+    grid = settings.thin(np.linspace(0.0, 0.95, 30))
+    distances = np.empty((2, settings.n_seeds, len(grid)))
+    for seed in range(settings.n_seeds):
+        second_moment = draw_second_moment(settings.n_samples, K, N_FEATURES, np.random.default_rng(seed))
+        for i, nu in enumerate(grid):
+            model = spiked_model(nu, seed)
+            covariances = sample_covariances(loadings(model), second_moment)
+            for j, fit in enumerate((fit_alignment, fit_prediction)):
+                distances[j, seed, i] = distance_from_signal(fit, covariances, model)
+    populations = np.array(
+        [[distance_from_signal(fit, model, model) for model in map(spiked_model, grid)] for fit in (fit_alignment, fit_prediction)]
+    )
+    return Failure(grid, *distances, *populations, population_threshold(fit_alignment), population_threshold(fit_prediction))
+
+
+def distance_from_signal(fit: Fit, moments: PairCovariances, model: SpikedModel) -> float:
+    return float(subspace_distance(fit(moments).weights_x_, model.signal_basis_x))
+
+
+def population_threshold(fit: Fit) -> float:
+    """Bisection to 1e-6: the population's distance is 0 below the threshold and at least 1 / K above it."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        model = spiked_model(middle)
+        low, high = (middle, high) if distance_from_signal(fit, model, model) < HALF_A_DIRECTION else (low, middle)
+    return (low + high) / 2
+
+
+def first_crossing(grid: np.ndarray, values: np.ndarray, level: float) -> np.ndarray:
+    """For each row of `values`, where it first exceeds `level`, interpolated linearly; the end of the grid if it never does."""
+    crossings = []
+    for row in values:
+        above = np.flatnonzero(row > level)
+        if not len(above):
+            crossings.append(grid[-1])
+        elif above[0] == 0:
+            crossings.append(grid[0])
+        else:
+            i = above[0]
+            crossings.append(np.interp(level, row[i - 1 : i + 1], grid[i - 1 : i + 1]))
+    return np.array(crossings)
+
+
+# E5 -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProbeErrors:
+    """Squared errors on a test sample in the same bases, of all of Y and against its noiseless signal part alone."""
+
+    nu: np.ndarray
+    total_ca: np.ndarray  # (n_seeds, n_points)
+    total_cp: np.ndarray
+    signal_ca: np.ndarray
+    signal_cp: np.ndarray
+    population_total_ca: np.ndarray  # (n_points,)
+    population_total_cp: np.ndarray
+    population_signal_ca: np.ndarray
+    population_signal_cp: np.ndarray
+
+    def findings(self) -> list[Finding]:
+        last = f"at ν = {self.nu[-1]:.2f}"
+        in_gap = (self.nu > published.E4_FAILURE_CP) & (self.nu < published.E4_FAILURE_CA)
+        gap = "mean over ν in the gap (.15, .75)"
+
+        def line(quantity: str, expected: float, values: np.ndarray, tolerance: float) -> Finding:
+            return Finding(quantity, expected, Source.PUBLISHED, *over_seeds(values), tolerance, "read from a figure")
+
+        def exact(quantity: str, expected: float, values: np.ndarray) -> Finding:
+            mean, spread = over_seeds(values)
+            return Finding(quantity, expected, Source.EXACT, mean, spread, 4 * spread, "4 standard deviations of one sample")
+
+        return [
+            line(f"total error of CA + probe, {gap}", published.E5_TOTAL_CA, self.total_ca[:, in_gap].mean(axis=1), 15.0),
+            line(f"total error of CP, {last}", published.E5_TOTAL_CP, self.total_cp[:, -1], 15.0),
+            line(f"signal error of CA + probe, {gap}", 0.0, self.signal_ca[:, in_gap].mean(axis=1), 5.0),
+            line(f"signal error of CP, {last}", published.E5_SIGNAL_CP, self.signal_cp[:, -1], 5.0),
+            exact(f"total error of CP, {last}", self.population_total_cp[-1], self.total_cp[:, -1]),
+            exact(f"signal error of CP, {last}", self.population_signal_cp[-1], self.signal_cp[:, -1]),
+            exact(f"total error of CA + probe, {last}", self.population_total_ca[-1], self.total_ca[:, -1]),
+            exact(f"signal error of CA + probe, {last}", self.population_signal_ca[-1], self.signal_ca[:, -1]),
+        ]
+
+
+def run_probe_errors(settings: Settings) -> ProbeErrors:
+    grid = settings.thin(np.linspace(0.0, 0.95, 30))
+    errors = np.empty((4, settings.n_seeds, len(grid)))
+    for seed in range(settings.n_seeds):
+        training, test = (
+            draw_second_moment(settings.n_samples, K, N_FEATURES, np.random.default_rng(s)) for s in (seed, TEST_SEED + seed)
+        )
+        for i, nu in enumerate(grid):
+            model = spiked_model(nu, seed)
+            maps = loadings(model)
+            errors[:, seed, i] = total_and_signal_errors(sample_covariances(maps, training), maps, model, test)
+    identity = np.eye(3 * K + 2 * (N_FEATURES - K))  # the second moment of the latent variables themselves
+    population = np.empty((4, len(grid)))
+    for i, nu in enumerate(grid):
+        model = spiked_model(nu)
+        population[:, i] = total_and_signal_errors(model, loadings(model), model, identity)
+    return ProbeErrors(grid, *errors, *population)
+
+
+def total_and_signal_errors(
+    training: PairCovariances, maps: Loadings, model: SpikedModel, test_second_moment: np.ndarray
+) -> tuple[float, ...]:
+    """Total error of CA + probe and of CP, then their signal errors."""
+    coefs = [fit(training).coef_ for fit in (fit_alignment, fit_prediction)]
+    signal_y = model.signal_basis_y @ maps.signal  # y without nuisance and noise
+    return tuple(
+        prediction_error(
+            coef,
+            between(maps.x, maps.x, test_second_moment),
+            between(target, target, test_second_moment),
+            between(maps.x, target, test_second_moment),
+        )
+        for target in (maps.y, signal_y)
+        for coef in coefs
+    )
