@@ -10,8 +10,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossphase import diagnosis, errors, labels, moments, reference, regimes, ridge_cv, signals, spectra, whitening
+    from crossphase import (
+        closed_forms,
+        cross_alignment,
+        cross_prediction,
+        diagnosis,
+        errors,
+        joint,
+        labels,
+        moments,
+        reference,
+        regimes,
+        ridge_cv,
+        signals,
+        spectra,
+        whitening,
+    )
     from crossphase._core import __version__
+    from crossphase.closed_forms import ClosedForms, align_and_predict
+    from crossphase.cross_alignment import CrossAlignment
+    from crossphase.cross_prediction import CrossPrediction
     from crossphase.diagnosis import (
         Diagnosis,
         DiagnosisWarning,
@@ -25,6 +43,7 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.regimes import Regime, classify
@@ -33,8 +52,12 @@ if TYPE_CHECKING:
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
+    "closed_forms",
+    "cross_alignment",
+    "cross_prediction",
     "diagnosis",
     "errors",
+    "joint",
     "labels",
     "moments",
     "reference",
@@ -46,18 +69,23 @@ _MODULES = (
 )
 _HOME = {
     "BackendUnavailableError": "errors",
+    "ClosedForms": "closed_forms",
+    "CrossAlignment": "cross_alignment",
     "CrossMoments": "moments",
+    "CrossPrediction": "cross_prediction",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
     "InputTypeError": "errors",
     "InputValueError": "errors",
     "InputWarning": "errors",
+    "JointObjective": "joint",
     "LabelMatrix": "labels",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
+    "align_and_predict": "closed_forms",
     "classify": "regimes",
     "coherence": "spectra",
     "component_r2": "ridge_cv",

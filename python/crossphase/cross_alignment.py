@@ -1,0 +1,155 @@
+"""Linear cross-alignment (canonical correlation analysis) as an estimator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from crossphase._estimator import CrossModalEstimator
+from crossphase._scalars import check_choice
+from crossphase.closed_forms import linear_probe, n_components_of, solve_alignment
+from crossphase.covariances import PairMoments
+from crossphase.errors import InputValueError
+from crossphase.pair_factors import PairFactors
+
+
+class Normalization(StrEnum):
+    """How long the weights are."""
+
+    UNIT_VARIANCE = "unit_variance"  # the usual one of canonical correlation analysis
+    CROSS_MOMENT = "cross_moment"  # scores of X and Y have the identity as their cross-covariance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Solution:
+    correlations: np.ndarray
+    weights_x: np.ndarray
+    weights_y: np.ndarray
+    coef: np.ndarray
+
+
+class CrossAlignment(CrossModalEstimator):
+    """Linear maps that bring the paired rows of two views as close as possible: canonical correlation analysis.
+
+    Minimizes ``E|W x - V y|²`` subject to ``E[W x (V y)^T] = I`` (``normalization="cross_moment"``, as in Kamai et al.), whose
+    optimum has the directions of canonical correlation analysis; ``"unit_variance"`` scales them as is usual there.
+    `predict` is a least-squares probe of Y on the scores of X.
+
+    Parameters
+    ----------
+    n_components : int, optional
+        Default: as many as there are; with "cross_moment", as many as have a correlation above 0.
+    normalization : {"unit_variance", "cross_moment"}
+    ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
+        Added to the eigenvalues of both covariances, in units of the mean variance of the view's columns, so that
+        multiplying a view by a number changes nothing. "cross_validation" takes the ridge of the highest mean correlation on
+        held-out rows (5 folds, row i in fold i mod 5); "ledoit_wolf" and "oas" are shrinkage formulas; "auto" is
+        cross-validation where there are folds, which `fit` and `partial_fit` make, and "oas" for a single state of moments.
+    n_threads : int, optional
+        Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
+    backend : {"cpu", "reference"}, optional
+        Of the moments and the scores.
+
+    Attributes
+    ----------
+    correlations_ : array, shape (n_components_,)
+        Canonical correlations of the rows fitted to, descending; shrunk by the ridge. In-sample: see `score`.
+    weights_x_, weights_y_ : arrays, shapes (n_features_x, n_components_) and (n_features_y, n_components_)
+        The largest entry of each column of `weights_x_` is positive.
+    coef_ : array, shape (n_features_y, n_features_x)
+        Alignment followed by the probe, as one map.
+    mean_x_, mean_y_, ridge_x_, ridge_y_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_
+    moments_ : list of CrossMoments
+        All that is kept of the rows.
+
+    Notes
+    -----
+    Cost: one pass over the rows, O(n (p + q)²), then O(p³ + q³).
+
+    References
+    ----------
+    Hotelling (1936), Biometrika 28, 321-377. Kamai et al. (2026), "When to Align, When to Predict", Thm A.1 and Prop. 3.8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crossphase import CrossAlignment
+    >>> rng = np.random.default_rng(0)
+    >>> shared = rng.normal(size=(500, 2))
+    >>> X, Y = np.hstack([shared, rng.normal(size=(500, 3))]), shared + rng.normal(size=(500, 2))
+    >>> aligned = CrossAlignment(n_components=2).fit(X, Y)
+    >>> aligned.transform(X).shape
+    (500, 2)
+    """
+
+    def __init__(
+        self,
+        n_components: int | None = None,
+        *,
+        normalization: str = "unit_variance",
+        ridge: float | str = 0.0,
+        n_threads: int | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.normalization = normalization
+        self.ridge = ridge
+        self.n_threads = n_threads
+        self.backend = backend
+
+    @property
+    def correlations_(self) -> np.ndarray:
+        """Canonical correlations, descending."""
+        return np.asarray(self._solved.correlations)
+
+    def correlations(self, X: Any, Y: Any) -> np.ndarray:
+        """Correlations of the paired scores of these rows, shape (n_components_,); 0 where a score is constant."""
+        x, y = np.asarray(self.transform(X)), np.asarray(self.transform_y(Y))
+        if len(x) != len(y):
+            raise InputValueError(f"X and Y must have the same number of rows; got {len(x)} and {len(y)}.")
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+        return _ratio(np.sum(x * y, axis=0), np.sum(x * x, axis=0), np.sum(y * y, axis=0))
+
+    def score(self, X: Any, y: Any) -> float:
+        """Mean correlation of the paired scores of X and Y (`y`); on rows not fitted to, what alignment is worth."""
+        return float(self.correlations(X, y).mean())
+
+    def _check_parameters(self) -> None:
+        check_choice(self.normalization, "normalization", Normalization)
+
+    def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
+        found = solve_alignment(factors, n_components_of(factors.moments, n_components))
+        correlations, weights_x, weights_y = found.correlations, found.weights_x, found.weights_y
+        if self.normalization == Normalization.CROSS_MOMENT:
+            # Rounding in the SVD of the coherence, whose norm is at most 1; 10 is LAPACK's modestly growing constant.
+            tiny = 10 * max(factors.moments.cov_xy.shape) * np.finfo(float).eps
+            n_nonzero = int(np.sum(correlations > tiny))
+            if n_components is not None and n_components > n_nonzero:
+                raise InputValueError(
+                    f"n_components must be at most {n_nonzero}, the number of nonzero canonical correlations: a direction "
+                    f"without correlation cannot have cross-moment 1; got {n_components}. Or use "
+                    'normalization="unit_variance".'
+                )
+            correlations = correlations[:n_nonzero]
+            lengths = np.sqrt(correlations)
+            weights_x, weights_y = weights_x[:, :n_nonzero] / lengths, weights_y[:, :n_nonzero] / lengths
+        return _Solution(correlations, weights_x, weights_y, linear_probe(weights_x, factors.moments))
+
+    def _held_out_loss(
+        self,
+        solution: _Solution,
+        training: PairMoments,  # noqa: ARG002  (correlations do not depend on means)
+        held_out: PairMoments,
+    ) -> float:
+        x, y = solution.weights_x, solution.weights_y
+        between = np.sum(x * (held_out.cov_xy @ y), axis=0)
+        within = [np.sum(w * (cov @ w), axis=0) for w, cov in ((x, held_out.cov_xx), (y, held_out.cov_yy))]
+        return -float(_ratio(between, *within).sum())
+
+
+def _ratio(between: np.ndarray, within_x: np.ndarray, within_y: np.ndarray) -> np.ndarray:
+    scale = np.sqrt(within_x * within_y)
+    return np.asarray(np.divide(between, scale, out=np.zeros_like(between), where=scale > 0))
