@@ -10,7 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossphase import diagnosis, errors, labels, moments, reference, regimes, ridge_cv, signals, spectra, whitening
+    from crossphase import (
+        diagnosis,
+        errors,
+        labels,
+        moments,
+        reference,
+        regimes,
+        ridge_cv,
+        signals,
+        spectra,
+        spiked,
+        whitening,
+    )
     from crossphase._core import __version__
     from crossphase.diagnosis import (
         Diagnosis,
@@ -27,9 +39,18 @@ if TYPE_CHECKING:
     )
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
-    from crossphase.regimes import Regime, classify
+    from crossphase.regimes import Regime, ca_boundary, classify, cp_boundary
     from crossphase.ridge_cv import component_r2
     from crossphase.spectra import coherence, null_correlations, prediction_operator
+    from crossphase.spiked import (
+        MultiviewSample,
+        MultiviewSpikedModel,
+        SpikedModel,
+        SpikedSample,
+        hard_bottleneck,
+        nuisance_covariance,
+        soft_bottleneck,
+    )
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
@@ -42,6 +63,7 @@ _MODULES = (
     "ridge_cv",
     "signals",
     "spectra",
+    "spiked",
     "whitening",
 )
 _HOME = {
@@ -53,19 +75,28 @@ _HOME = {
     "InputValueError": "errors",
     "InputWarning": "errors",
     "LabelMatrix": "labels",
+    "MultiviewSample": "spiked",
+    "MultiviewSpikedModel": "spiked",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "SpikedModel": "spiked",
+    "SpikedSample": "spiked",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
+    "ca_boundary": "regimes",
     "classify": "regimes",
     "coherence": "spectra",
     "component_r2": "ridge_cv",
+    "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "hard_bottleneck": "spiked",
+    "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
+    "soft_bottleneck": "spiked",
     "whitening_matrix": "whitening",
 }
 __all__ = [*_MODULES, *_HOME]  # noqa: PLE0604  (strings all the same)
