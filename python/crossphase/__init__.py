@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ridge_cv,
         signals,
         spectra,
+        spiked,
         whitening,
     )
     from crossphase._core import __version__
@@ -46,9 +47,18 @@ if TYPE_CHECKING:
     from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
-    from crossphase.regimes import Regime, classify
+    from crossphase.regimes import Regime, ca_boundary, classify, cp_boundary
     from crossphase.ridge_cv import component_r2
     from crossphase.spectra import coherence, null_correlations, prediction_operator
+    from crossphase.spiked import (
+        MultiviewSample,
+        MultiviewSpikedModel,
+        SpikedModel,
+        SpikedSample,
+        hard_bottleneck,
+        nuisance_covariance,
+        soft_bottleneck,
+    )
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
@@ -65,6 +75,7 @@ _MODULES = (
     "ridge_cv",
     "signals",
     "spectra",
+    "spiked",
     "whitening",
 )
 _HOME = {
@@ -80,20 +91,29 @@ _HOME = {
     "InputWarning": "errors",
     "JointObjective": "joint",
     "LabelMatrix": "labels",
+    "MultiviewSample": "spiked",
+    "MultiviewSpikedModel": "spiked",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "SpikedModel": "spiked",
+    "SpikedSample": "spiked",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "ca_boundary": "regimes",
     "classify": "regimes",
     "coherence": "spectra",
     "component_r2": "ridge_cv",
+    "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "hard_bottleneck": "spiked",
+    "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
+    "soft_bottleneck": "spiked",
     "whitening_matrix": "whitening",
 }
 __all__ = [*_MODULES, *_HOME]  # noqa: PLE0604  (strings all the same)
