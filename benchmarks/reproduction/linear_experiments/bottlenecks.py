@@ -135,10 +135,30 @@ class SoftBottleneck:
         rounding = 2 * 40 * N_FEATURES * 2.0**-53 * 20 / self.weakest_correlations.min()
         why = "rounding, relative to the weakest φ"
         return [
-            Finding("smallest norm / bound (bound holds: at least 1)", formula.min(), Source.EXACT, excess.min(), 0.0, rounding, why),
-            Finding(f"norm / bound at κ₃ = {self.kappas[0]:.2g} (tight: near 1)", formula[0], Source.EXACT, excess[0], 0.0, rounding, why),
-            Finding(f"norm / bound at κ₃ = {self.kappas[-1]:.2g}", formula[-1], Source.EXACT, excess[-1], 0.0, rounding, why),
-            Finding.unexpected("smallest norm / bound of samples, each with its own φ₃", *over_seeds(sample_excess.min(axis=1))),
+            Finding(
+                "smallest norm / bound (bound holds: at least 1)",
+                formula.min(),
+                Source.EXACT,
+                excess.min(),
+                0.0,
+                rounding,
+                why,
+            ),
+            Finding(
+                f"norm / bound at κ₃ = {self.kappas[0]:.2g} (tight: near 1)",
+                formula[0],
+                Source.EXACT,
+                excess[0],
+                0.0,
+                rounding,
+                why,
+            ),
+            Finding(
+                f"norm / bound at κ₃ = {self.kappas[-1]:.2g}", formula[-1], Source.EXACT, excess[-1], 0.0, rounding, why
+            ),
+            Finding.unexpected(
+                "smallest norm / bound of samples, each with its own φ₃", *over_seeds(sample_excess.min(axis=1))
+            ),
             Finding.unexpected(
                 f"norm of samples / bound of the population at κ₃ = {self.kappas[0]:.2g}",
                 *over_seeds(self.sample_norms[:, 0] / self.bounds[0]),
@@ -155,7 +175,7 @@ def run_soft_bottleneck(settings: Settings) -> SoftBottleneck:
     weakest = np.array([model.signal_correlations.min() for model in models])
     sample_norms, sample_bounds = np.empty((2, settings.n_seeds, len(kappas)))
     for seed in range(settings.n_seeds):
-        second_moment = draw_second_moment(settings.n_samples, 3, N_FEATURES, np.random.default_rng(seed))
+        second_moment = draw_second_moment(settings.n_samples, 3, N_FEATURES, seed)
         for i, model in enumerate(models):
             covariances = sample_covariances(loadings(model), second_moment)
             sample_norms[seed, i] = encoder_norm(covariances)

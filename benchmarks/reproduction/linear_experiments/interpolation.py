@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossphase import CrossAlignment, CrossPrediction, JointObjective, SpikedModel
-from linear_experiments import published_values as published
+from crossphase import CrossAlignment, CrossPrediction, JointObjective, SpikedModel, nuisance_covariance
 from linear_experiments.findings import Finding, Source, over_seeds
 from linear_experiments.latent_moments import draw_second_moment, loadings, sample_covariances
+from linear_experiments.population_threshold import ACCURACY, population_threshold
 from linear_experiments.settings import Settings
 from linear_experiments.subspaces import alignment_error, orthonormal, prediction_error, subspace_distance
 
@@ -31,17 +31,43 @@ class Interpolation:
     prediction_errors: np.ndarray  # (n_seeds, n_points): E|BWx - y|², which rises with λ
     alignment_errors: np.ndarray  # E|Wx - Vy|², which falls
     infinite_weight_to_ca: np.ndarray  # (n_seeds,): at λ = infinity
-    threshold_ca: float  # η at which the population's CA loses a direction
+    threshold_ca: float  # η at which the population's CA loses a direction, by bisection
     threshold_cp: float
+    expected_threshold_ca: float  # by the formulas
+    expected_threshold_cp: float
 
     def findings(self) -> list[Finding]:
         rounding, why = 1e-9, "rounding"
         largest = f"λ = {self.weights[-1]:g}"
         return [
-            Finding("η at which CP loses a direction", published.E6_THRESHOLD_CP, Source.EXACT, self.threshold_cp, 0.0, 5e-4, "three decimals"),
-            Finding("η at which CA loses a direction", published.E6_THRESHOLD_CA, Source.EXACT, self.threshold_ca, 0.0, 5e-4, "three decimals"),
+            Finding(
+                "η at which CP loses a direction",
+                self.expected_threshold_cp,
+                Source.EXACT,
+                self.threshold_cp,
+                0.0,
+                ACCURACY,
+                "bisection",
+            ),
+            Finding(
+                "η at which CA loses a direction",
+                self.expected_threshold_ca,
+                Source.EXACT,
+                self.threshold_ca,
+                0.0,
+                ACCURACY,
+                "bisection",
+            ),
             Finding("largest distance from CP at λ = 0", 0.0, Source.EXACT, self.to_cp[:, 0].max(), 0.0, rounding, why),
-            Finding("largest distance from CA at λ = infinity", 0.0, Source.EXACT, self.infinite_weight_to_ca.max(), 0.0, rounding, why),
+            Finding(
+                "largest distance from CA at λ = infinity",
+                0.0,
+                Source.EXACT,
+                self.infinite_weight_to_ca.max(),
+                0.0,
+                rounding,
+                why,
+            ),
             Finding.unexpected(f"distance from CA at {largest}", *over_seeds(self.to_ca[:, -1])),
             Finding.unexpected("distance from the signal at λ = 0", *over_seeds(self.to_truth[:, 0])),
             Finding.unexpected(f"distance from the signal at {largest}", *over_seeds(self.to_truth[:, -1])),
@@ -55,7 +81,7 @@ def run_interpolation(settings: Settings) -> Interpolation:
     infinite_weight_to_ca = np.empty(settings.n_seeds)
     for seed in range(settings.n_seeds):
         model = spiked_model(seed)
-        second_moment = draw_second_moment(settings.n_samples, K, N_FEATURES, np.random.default_rng(seed))
+        second_moment = draw_second_moment(settings.n_samples, K, N_FEATURES, seed)
         moments = sample_covariances(loadings(model), second_moment)
         ca = orthonormal(CrossAlignment(K).fit_moments(moments).weights_x_)
         cp = orthonormal(CrossPrediction(K).fit_moments(moments).weights_x_)
@@ -69,7 +95,7 @@ def run_interpolation(settings: Settings) -> Interpolation:
         infinite = JointObjective(K, alignment_weight=np.inf).fit_moments(moments)
         infinite_weight_to_ca[seed] = subspace_distance(infinite.weights_x_, ca)
     model = spiked_model(0)
-    largest_eta = np.sqrt(GAMMA_TILDE_X * GAMMA_TILDE_Y)  # η of ν = 1
+    largest_eta = float(nuisance_covariance(1.0, GAMMA_TILDE_X, GAMMA_TILDE_Y))
     return Interpolation(
         weights,
         to_ca,
@@ -78,12 +104,14 @@ def run_interpolation(settings: Settings) -> Interpolation:
         prediction_errors,
         alignment_errors,
         infinite_weight_to_ca,
+        *(
+            population_threshold(estimator.fit_moments, lambda eta: model.replace(eta=eta), largest_eta)
+            for estimator in (CrossAlignment(K), CrossPrediction(K))
+        ),
         model.nuisance_threshold_ca * largest_eta,
         model.nuisance_threshold_cp * largest_eta,
     )
 
 
 def spiked_model(seed: int) -> SpikedModel:
-    return SpikedModel(
-        KAPPA, GAMMA_X, GAMMA_Y, GAMMA_TILDE_X, GAMMA_TILDE_Y, ETA, N_FEATURES, N_FEATURES, rng=seed
-    )
+    return SpikedModel(KAPPA, GAMMA_X, GAMMA_Y, GAMMA_TILDE_X, GAMMA_TILDE_Y, ETA, N_FEATURES, N_FEATURES, rng=seed)

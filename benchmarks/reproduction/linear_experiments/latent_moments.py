@@ -44,12 +44,18 @@ def stacked_loadings(models: Sequence[SpikedModel]) -> Loadings:
     return Loadings(*(np.stack([getattr(one, name) for one in each]) for name in ("x", "y", "signal")))
 
 
-def draw_second_moment(
-    n_samples: int, n_signals: int, n_features: int, rng: np.random.Generator
-) -> np.ndarray:
-    """G of `n_samples` draws: what `loadings` of a model of this size multiply."""
-    latent = rng.standard_normal((n_samples, 3 * n_signals + 2 * (n_features - n_signals)))
-    return latent.T @ latent / n_samples
+def draw_second_moment(n_samples: int, n_signals: int, n_features: int, seed: int) -> np.ndarray:
+    """G of `n_samples` draws: what `loadings` of a model of this size multiply.
+
+    By Bartlett's decomposition, which has the law of G whatever the number of draws, without making them: n G = L L^T with
+    independent entries, standard normal below the diagonal of L and chi_(n - i) on it. Bartlett (1933), Proc. R. Soc.
+    Edinb. 53, 260-283.
+    """
+    rng = np.random.default_rng(seed)
+    n_latent = 3 * n_signals + 2 * (n_features - n_signals)
+    factor = np.tril(rng.standard_normal((n_latent, n_latent)), -1)
+    np.fill_diagonal(factor, np.sqrt(rng.chisquare(n_samples - np.arange(n_latent))))
+    return factor @ factor.T / n_samples
 
 
 def sample_covariances(maps: Loadings, second_moment: np.ndarray) -> Covariances:

@@ -34,18 +34,31 @@ class Separation:
             at = int(np.argmin(np.abs(np.log(self.gamma_tilde_y / variance))))
             if not np.isclose(self.gamma_tilde_y[at], variance):
                 continue  # not on a thinned grid
-            for name, theory, empirical in (("Δ_CA", self.theory_ca, self.empirical_ca), ("Δ_CP", self.theory_cp, self.empirical_cp)):
+            for name, theory, empirical in (
+                ("Δ_CA", self.theory_ca, self.empirical_ca),
+                ("Δ_CP", self.theory_cp, self.empirical_cp),
+            ):
                 wanted_theory, wanted_empirical = expected[name]
                 mean, spread = over_seeds(empirical[:, at])
                 where = f"at γ̃_y = {variance:g}"
                 found += [
-                    Finding(f"{name} {where}, theory", wanted_theory, Source.EXACT, theory[at], 0.0, 0.005, "two decimals"),
                     Finding(
-                        f"{name} {where}, from samples", wanted_empirical, Source.SIMULATED, mean, spread,
-                        3 * spread + 0.005, "3 standard deviations of one sample, two decimals",
+                        f"{name} {where}, theory", wanted_theory, Source.EXACT, theory[at], 0.0, 0.005, "two decimals"
+                    ),
+                    Finding(
+                        f"{name} {where}, from samples",
+                        wanted_empirical,
+                        Source.SIMULATED,
+                        mean,
+                        spread,
+                        3 * spread + 0.005,
+                        "3 standard deviations of one sample, two decimals",
                     ),
                 ]
-        for name, theory, empirical in (("Δ_CA", self.theory_ca, self.empirical_ca), ("Δ_CP", self.theory_cp, self.empirical_cp)):
+        for name, theory, empirical in (
+            ("Δ_CA", self.theory_ca, self.empirical_ca),
+            ("Δ_CP", self.theory_cp, self.empirical_cp),
+        ):
             ratios = empirical.mean(axis=0) / theory
             found += [
                 Finding.unexpected(f"{name}, smallest empirical / theory on the grid", ratios.min()),
@@ -60,7 +73,7 @@ def run_separation(settings: Settings) -> Separation:
     k = len(KAPPA)
     empirical_ca, empirical_cp = np.empty((2, settings.n_seeds, len(variances)))
     for seed in range(settings.n_seeds):
-        second_moment = draw_second_moment(settings.n_samples, k, N_FEATURES, np.random.default_rng(seed))
+        second_moment = draw_second_moment(settings.n_samples, k, N_FEATURES, seed)
         for i, model in enumerate(models):
             covariances = sample_covariances(loadings(model), second_moment)
             correlations, gains = coherence(covariances).correlations, prediction_operator(covariances).gains
