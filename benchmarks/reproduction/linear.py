@@ -9,6 +9,7 @@ python benchmarks/reproduction/linear.py all --readme        # and the README's 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -51,13 +52,19 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def run(name: str, settings: Settings, folder: Path) -> None:
-    start = time.perf_counter()
+    started, used = time.perf_counter(), processor_seconds()
     experiment = EXPERIMENTS[name]
     with threadpool_limits(1):  # matrices are small: BLAS threads would cost more than they bring
         result = experiment.run(settings)
     report.write(name, experiment, settings, result, folder)
     verdicts = [finding.agrees for finding in result.findings() if finding.agrees is not None]
-    print(f"{name:9}{time.perf_counter() - start:7.1f} s   {sum(verdicts)} of {len(verdicts)} expected numbers found")
+    seconds = f"{time.perf_counter() - started:7.1f} s ({processor_seconds() - used:.1f} s of processors)"
+    print(f"{name:9}{seconds:36}{sum(verdicts)} of {len(verdicts)} expected numbers found", flush=True)
+
+
+def processor_seconds() -> float:
+    """Of this process and of children that have ended."""
+    return sum(os.times()[:4])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -49,7 +49,7 @@ class HardBottleneck:
         ]
 
 
-def run_hard_bottleneck(settings: Settings) -> HardBottleneck:
+def run_hard_bottleneck(_settings: Settings) -> HardBottleneck:
     n = len(KAPPA)
     counts: dict[str, list[int]] = {"shared": [], "y": []}
     expected: dict[str, list[int]] = {"shared": [], "y": []}
@@ -93,7 +93,7 @@ class ManyViews:
         return single + progressive
 
 
-def run_many_views(settings: Settings) -> ManyViews:
+def run_many_views(_settings: Settings) -> ManyViews:
     k = len(KAPPA_MULTI)
     n_single, n_progressive, ranks = (2, 3, 5), (2, 3, 4, 5), range(1, k)
     return ManyViews(

@@ -155,7 +155,7 @@ def cumulative_r2(
     With scores ordered (x_0, y_0, x_1, y_1, ...) of second moment L L^T and moments M with the signals, the scores up to any
     one explain the squared rows of ``L^-1 M`` up to it.
     """
-    n_models, n_features, n_components = weights_x.shape
+    n_models, _, n_components = weights_x.shape
     scores = np.stack([np.swapaxes(weights_x, -1, -2) @ maps.x, np.swapaxes(weights_y, -1, -2) @ maps.y], axis=2)
     scores = scores.reshape(n_models, 2 * n_components, -1)
     factor = np.linalg.cholesky(between(scores, scores, second_moment))

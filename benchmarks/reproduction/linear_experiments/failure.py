@@ -142,6 +142,7 @@ def first_crossing(grid: np.ndarray, values: np.ndarray, level: float) -> np.nda
 class ProbeErrors:
     """Squared errors on a test sample in the same bases, of all of Y and against its noiseless signal part alone."""
 
+    n_samples: int
     nu: np.ndarray
     total_ca: np.ndarray  # (n_seeds, n_points)
     total_cp: np.ndarray
@@ -162,9 +163,9 @@ class ProbeErrors:
 
         def exact(quantity: str, expected: float, values: np.ndarray) -> Finding:
             mean, spread = over_seeds(values)
-            return Finding(
-                quantity, expected, Source.EXACT, mean, spread, 4 * spread, "4 standard deviations of one sample"
-            )
+            share = K * 2 * N_FEATURES / self.n_samples  # of the error, for the k (p + q) numbers fitted to n rows
+            why = f"{share:.1%} for what a sample's fit misses, and 3 standard deviations"
+            return Finding(quantity, expected, Source.EXACT, mean, spread, share * expected + 3 * spread, why)
 
         return [
             line(
@@ -194,7 +195,7 @@ def run_probe_errors(settings: Settings) -> ProbeErrors:
     for i, nu in enumerate(grid):
         model = spiked_model(nu)
         population[:, i] = total_and_signal_errors(model, loadings(model), model, identity)
-    return ProbeErrors(grid, *errors, *population)
+    return ProbeErrors(settings.n_samples, grid, *errors, *population)
 
 
 def total_and_signal_errors(

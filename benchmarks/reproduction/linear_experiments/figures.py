@@ -47,10 +47,12 @@ def save(figure: Figure, path: Path) -> None:
     )  # the same bytes with every matplotlib version's name
 
 
-def panels(n_columns: int, n_rows: int = 1, **options: object) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes, (n_rows, n_columns)."""
-    figure = Figure(figsize=(PANEL[0] * n_columns, PANEL[1] * n_rows), layout="constrained")
-    return figure, figure.subplots(n_rows, n_columns, squeeze=False, **options)
+def panels(
+    n_columns: int, n_rows: int = 1, *, size: tuple[float, float] = PANEL, share_axes: bool = False
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes, (n_rows, n_columns); `size` is that of one of them."""
+    figure = Figure(figsize=(size[0] * n_columns, size[1] * n_rows), layout="constrained")
+    return figure, figure.subplots(n_rows, n_columns, squeeze=False, sharex=share_axes, sharey=share_axes)
 
 
 def over_seeds(axes: Axes, x: np.ndarray, values: np.ndarray, label: str, colour: str) -> None:
@@ -80,17 +82,13 @@ def many_views(result: ManyViews) -> Figure:
     ):
         left.plot(result.ranks_single + shift, counts, "o", color=colour, label=f"N = {n_views}")
     left.plot(result.ranks_single, result.ranks_single, "--", color=TRUTH, zorder=0)
-    left.set(
-        title="(a) one view has a lower rank",
-        xlabel="its rank",
-        ylabel="least number of correlations",
-        xticks=result.ranks_single,
-    )
+    left.set(title="(a) one view has a lower rank", xlabel="its rank", ylabel="least number of correlations")
+    left.set(xticks=result.ranks_single, yticks=result.ranks_single)
     left.legend()
     views = result.n_views_progressive
     right.plot(views, result.ranks_single.max() + 2 - views, "--", color=TRUTH, label="k - N + 1")
     right.plot(views, result.counts_progressive, "o", color=CA, label="found")
-    right.set(title="(b) view i has rank k - i", xlabel="number of views N", xticks=views)
+    right.set(title="(b) view i has rank k - i", xlabel="number of views N", xticks=views, yticks=result.ranks_single)
     right.legend()
     return figure
 
@@ -166,35 +164,20 @@ def interpolation(result: Interpolation) -> Figure:
     ):
         over_seeds(axes, result.weights, distances, label, colour)
     axes.set_xscale("symlog", linthresh=0.01)
-    axes.set(xlabel=r"alignment weight $\lambda$", ylabel="subspace distance of the joint optimum", xlim=(0, None))
+    axes.set(xlabel=r"alignment weight $\lambda$", ylabel="subspace distance", xlim=(0, None))
     axes.legend()
     return figure
 
 
 def partial_recovery(result: PartialRecovery) -> Figure:
     n_decays = len(result.decays)
-    figure, axes_of = panels(n_decays, 2, sharex=True, sharey=True)
+    figure, axes_of = panels(n_decays, 2, size=(1.9, 1.6), share_axes=True)
     for o, objective in enumerate(OBJECTIVES):
         for d, decay in enumerate(result.decays):
             axes: Axes = axes_of[o, d]
-            image = axes.pcolormesh(
-                result.kappas,
-                result.nus,
-                result.mean_counts[o, d].T,
-                vmin=0,
-                vmax=K,
-                cmap="viridis",
-                shading="nearest",
-                rasterized=True,
-            )
-            axes.contour(
-                result.kappas,
-                result.nus,
-                result.theory[o, d].T,
-                levels=np.arange(K) + 0.5,
-                colors="white",
-                linewidths=0.7,
-            )
+            plane = (result.kappas, result.nus)
+            image = axes.pcolormesh(*plane, result.mean_counts[o, d].T, vmin=0, vmax=K, shading="nearest")
+            axes.contour(*plane, result.theory[o, d].T, levels=np.arange(K) + 0.5, colors="white", linewidths=0.7)
             axes.set_title(f"{objective}, b = {decay:g}")
             if o == 1:
                 axes.set_xlabel(r"$\bar\kappa$")
@@ -219,14 +202,7 @@ def estimation(result: Estimation) -> Figure:
     ):
         limit = np.abs(errors).max()
         image = axes.pcolormesh(
-            result.kappas,
-            result.nus,
-            errors.T,
-            vmin=-limit,
-            vmax=limit,
-            cmap="RdBu_r",
-            shading="nearest",
-            rasterized=True,
+            result.kappas, result.nus, errors.T, vmin=-limit, vmax=limit, cmap="RdBu_r", shading="nearest"
         )
         axes.set(xlabel=r"$\kappa$", ylabel=r"$\nu$")
         figure.colorbar(image, ax=axes, label=label)

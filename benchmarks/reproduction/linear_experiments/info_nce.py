@@ -143,8 +143,8 @@ class _Adam:
         """What to subtract from the parameters."""
         self._n_updates += 1
         corrected = []
-        for mean, value, decay in zip(self._means, (gradient, gradient**2), ADAM_DECAYS, strict=True):
-            mean += (1 - decay) * (value - mean)
-            corrected.append(mean / (1 - decay**self._n_updates))
+        for i, (value, decay) in enumerate(zip((gradient, gradient**2), ADAM_DECAYS, strict=True)):
+            self._means[i] += (1 - decay) * (value - self._means[i])
+            corrected.append(self._means[i] / (1 - decay**self._n_updates))
         step = self._learning_rate * corrected[0] / (np.sqrt(corrected[1]) + ADAM_EPSILON)
         return step.astype(gradient.dtype)

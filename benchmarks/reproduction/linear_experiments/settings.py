@@ -24,4 +24,4 @@ class Settings:
 
 
 PUBLISHED = Settings()
-REDUCED = Settings(n_seeds=4, thinning=4, n_seeds_info_nce=1, n_steps_info_nce=1000, n_processes=1)
+REDUCED = Settings(n_seeds=4, thinning=4, n_seeds_info_nce=1, n_steps_info_nce=700, n_processes=1)
