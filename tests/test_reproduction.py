@@ -77,7 +77,7 @@ def test_second_moments_have_the_law_of_drawn_ones() -> None:
     assert size == 3 * 1 + 2 * 1
     variances = (1 + np.eye(size)) / n
     np.testing.assert_array_less(np.abs(draws.mean(axis=0) - np.eye(size)), 5 * np.sqrt(variances / n_draws))
-    # Fourth cumulants of Wishart entries are at most 48 / n of the squared variance: kurtosis <= 4 here.
+    # The excess kurtosis of a Wishart entry is at most 12 / n (chi-squared, on the diagonal): kurtosis below 4.
     np.testing.assert_array_less(np.abs(draws.var(axis=0) / variances - 1), 5 * math.sqrt((4 - 1) / n_draws))
     smallest = np.linalg.eigvalsh(draws)[:, 0]
     rows = np.random.default_rng(0).standard_normal((n_draws, n, size))
@@ -279,7 +279,10 @@ def test_separation_of_samples_is_not_that_of_theory_until_n_is_endless(reduced:
     assert published.theory_ca.min() < 1
     # At γ̃_y = 100 nuisance has ν = .05, and noise alone norm (√17 + √20) / √n = .122 with a standard deviation below
     # 1 / √n = .014 (Gaussian concentration; adding nuisance can only raise its mean): more than .08 in any few seeds.
-    for theory, empirical in ((published.theory_ca, published.empirical_ca), (published.theory_cp, published.empirical_cp)):
+    for theory, empirical in (
+        (published.theory_ca, published.empirical_ca),
+        (published.theory_cp, published.empirical_cp),
+    ):
         assert empirical[:, -1].max() < theory[-1] * 0.05 / 0.08
     endless = separation.run_separation(Settings(n_samples=ENDLESS, n_seeds=1, thinning=4))
     limit = 4 * noise(ENDLESS) / 0.05  # errors of the values over the smallest of them

@@ -8,7 +8,7 @@ import numpy as np
 
 from crossphase import CrossAlignment, MultiviewSpikedModel, SpikedModel, coherence, hard_bottleneck, soft_bottleneck
 from crossphase.covariances import PairCovariances
-from linear_experiments.findings import Finding, Source, over_seeds
+from linear_experiments.findings import Expected, Finding, Source, over_seeds
 from linear_experiments.latent_moments import draw_second_moment, loadings, sample_covariances
 from linear_experiments.settings import Settings
 
@@ -18,11 +18,14 @@ KAPPA = np.array([3.0, 2.5, 2.0])  # E1, E2
 KAPPA_MULTI = np.array([3.0, 2.8, 2.5, 2.2, 2.0])  # E1_multi
 N_FEATURES, N_FEATURES_MULTI = 20, 30
 GAMMA, GAMMA_TILDE = 0.5, 1.0
-EXACT_COUNT = "a count"
 
 
 def n_correlated(moments: PairCovariances) -> int:
     return int((coherence(moments).correlations > NONZERO).sum())
+
+
+def exactly(count: int, source: Source) -> Expected:
+    return Expected(count, source, 0.0, "a count")
 
 
 # E1 -------------------------------------------------------------------------------------------------------------------
@@ -40,7 +43,7 @@ class HardBottleneck:
 
     def findings(self) -> list[Finding]:
         return [
-            Finding(f"nonzero correlations, {name} = {rank}", expected, Source.EXACT, found, 0.0, 0.0, EXACT_COUNT)
+            Finding(f"nonzero correlations, {name} = {rank}", found, expected=exactly(expected, Source.EXACT))
             for name, counts, all_expected in (
                 ("shared rank", self.counts_shared, self.expected_shared),
                 ("rank of Y", self.counts_y, self.expected_y),
@@ -82,12 +85,12 @@ class ManyViews:
     def findings(self) -> list[Finding]:
         k = len(KAPPA_MULTI)
         single = [
-            Finding(f"N = {n}, one view of rank {rank}", float(rank), Source.EXACT, found, 0.0, 0.0, EXACT_COUNT)
+            Finding(f"N = {n}, one view of rank {rank}", found, expected=exactly(rank, Source.EXACT))
             for n, row in zip(self.n_views_single, self.counts_single, strict=True)
             for rank, found in zip(self.ranks_single, row, strict=True)
         ]
         progressive = [
-            Finding(f"N = {n}, view i of rank k - i", k - n + 1, Source.PUBLISHED, found, 0.0, 0.0, EXACT_COUNT)
+            Finding(f"N = {n}, view i of rank k - i", found, expected=exactly(k - n + 1, Source.PUBLISHED))
             for n, found in zip(self.n_views_progressive, self.counts_progressive, strict=True)
         ]
         return single + progressive
@@ -133,34 +136,18 @@ class SoftBottleneck:
         sample_excess = self.sample_norms / self.sample_bounds
         # Two whiteners err by 40 p u each at condition numbers below 20 (tests/problems.py), relative to φ_3 itself.
         rounding = 2 * 40 * N_FEATURES * 2.0**-53 * 20 / self.weakest_correlations.min()
-        why = "rounding, relative to the weakest φ"
+
+        def line(quantity: str, found: float, expected: float) -> Finding:
+            return Finding(quantity, found, expected=Expected(expected, Source.EXACT, rounding, "rounding over φ₃"))
+
+        weakest = f"κ₃ = {self.kappas[0]:.2g}"
         return [
+            line("smallest norm / bound (the bound holds: at least 1)", excess.min(), formula.min()),
+            line(f"norm / bound at {weakest} (tight: near 1)", excess[0], formula[0]),
+            line(f"norm / bound at κ₃ = {self.kappas[-1]:.2g}", excess[-1], formula[-1]),
+            Finding("smallest norm / bound of samples, each with its own φ₃", *over_seeds(sample_excess.min(axis=1))),
             Finding(
-                "smallest norm / bound (bound holds: at least 1)",
-                formula.min(),
-                Source.EXACT,
-                excess.min(),
-                0.0,
-                rounding,
-                why,
-            ),
-            Finding(
-                f"norm / bound at κ₃ = {self.kappas[0]:.2g} (tight: near 1)",
-                formula[0],
-                Source.EXACT,
-                excess[0],
-                0.0,
-                rounding,
-                why,
-            ),
-            Finding(
-                f"norm / bound at κ₃ = {self.kappas[-1]:.2g}", formula[-1], Source.EXACT, excess[-1], 0.0, rounding, why
-            ),
-            Finding.unexpected(
-                "smallest norm / bound of samples, each with its own φ₃", *over_seeds(sample_excess.min(axis=1))
-            ),
-            Finding.unexpected(
-                f"norm of samples / bound of the population at κ₃ = {self.kappas[0]:.2g}",
+                f"norm of samples / bound of the population at {weakest}",
                 *over_seeds(self.sample_norms[:, 0] / self.bounds[0]),
             ),
         ]

@@ -35,15 +35,15 @@ class Contrastive:
     def findings(self) -> list[Finding]:
         return [
             *(
-                Finding.unexpected(
+                Finding(
                     f"ν of failure (distance > .5), InfoNCE at temperature {temperature:g}",
                     *over_seeds(first_failure(self.nu, distances)),
                 )
                 for temperature, distances in zip(self.temperatures, self.distance_info_nce, strict=True)
             ),
-            Finding.unexpected("ν of failure, CA", *over_seeds(first_failure(self.nu, self.distance_ca))),
-            Finding.unexpected("ν of failure, CP", *over_seeds(first_failure(self.nu, self.distance_cp))),
-            Finding.unexpected("steps of a training", float(self.n_steps.mean()), float(self.n_steps.std())),
+            Finding("ν of failure, CA", *over_seeds(first_failure(self.nu, self.distance_ca))),
+            Finding("ν of failure, CP", *over_seeds(first_failure(self.nu, self.distance_cp))),
+            Finding("steps of a training", float(self.n_steps.mean()), float(self.n_steps.std())),
         ]
 
 

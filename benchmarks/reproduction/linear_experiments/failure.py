@@ -9,7 +9,7 @@ import numpy as np
 from crossphase import CrossAlignment, CrossPrediction, SpikedModel, nuisance_covariance
 from crossphase.covariances import PairCovariances
 from linear_experiments import published_values as published
-from linear_experiments.findings import Finding, Source, over_seeds
+from linear_experiments.findings import Expected, Finding, Source, over_seeds
 from linear_experiments.latent_moments import Loadings, between, draw_second_moment, loadings, sample_covariances
 from linear_experiments.population_threshold import ACCURACY, distance_from_signal, population_threshold
 from linear_experiments.settings import Settings
@@ -53,46 +53,33 @@ class Failure:
     threshold_cp: float
 
     def findings(self) -> list[Finding]:
-        step = float(self.nu[1] - self.nu[0])
+        model = spiked_model(0.0)
         half_ca, half_cp = (first_crossing(self.nu, d, HALF_A_DIRECTION) for d in (self.distance_ca, self.distance_cp))
         whole_cp = first_crossing(self.nu, self.distance_cp, 1 / K)
-        held_ca = np.array([np.interp(published.E4_HOLDS_CA, self.nu, distances) for distances in self.distance_ca])
-        model = spiked_model(0.0)
-        exact_ca, exact_cp = model.nuisance_threshold_ca, model.nuisance_threshold_cp
-        by_bisection = {"spread": 0.0, "tolerance": ACCURACY, "reason": "bisection"}
+        at_held = np.array([np.interp(published.E4_HOLDS_CA, self.nu, distances) for distances in self.distance_ca])
+        step = float(self.nu[1] - self.nu[0])
+        fails = Expected(published.E4_FAILURE_CP, Source.PUBLISHED, step, "read from a figure; one step of the grid")
+        holds = Expected(0.0, Source.PUBLISHED, 0.1 * HALF_A_DIRECTION, "a twentieth of a direction")
         return [
-            Finding(
-                "ν at which CP of the population loses a direction",
-                exact_cp,
-                Source.EXACT,
-                self.threshold_cp,
-                **by_bisection,
+            *(
+                Finding(
+                    f"ν at which {name} of the population loses a direction",
+                    threshold,
+                    expected=Expected(exact, Source.EXACT, ACCURACY, "bisection"),
+                )
+                for name, threshold, exact in (
+                    ("CP", self.threshold_cp, model.nuisance_threshold_cp),
+                    ("CA", self.threshold_ca, model.nuisance_threshold_ca),
+                )
             ),
-            Finding(
-                "ν at which CA of the population loses a direction",
-                exact_ca,
-                Source.EXACT,
-                self.threshold_ca,
-                **by_bisection,
-            ),
-            Finding(
-                "ν at which CP of a sample has lost a direction (distance 1/3)",
-                published.E4_FAILURE_CP,
-                Source.PUBLISHED,
-                *over_seeds(whole_cp),
-                step,
-                "read from a figure; one step of the grid",
-            ),
+            Finding("ν at which CP of a sample has lost a direction (distance 1/3)", *over_seeds(whole_cp), fails),
             Finding(
                 f"distance of CA of a sample at ν = {published.E4_HOLDS_CA:g} (still holds)",
-                0.0,
-                Source.PUBLISHED,
-                *over_seeds(held_ca),
-                0.1 * HALF_A_DIRECTION,
-                "a twentieth of a direction",
+                *over_seeds(at_held),
+                holds,
             ),
-            Finding.unexpected("ν at which CP of a sample has lost half a direction", *over_seeds(half_cp)),
-            Finding.unexpected("ν at which CA of a sample has lost half a direction", *over_seeds(half_ca)),
+            Finding("ν at which CP of a sample has lost half a direction", *over_seeds(half_cp)),
+            Finding("ν at which CA of a sample has lost half a direction", *over_seeds(half_ca)),
         ]
 
 
@@ -158,26 +145,41 @@ class ProbeErrors:
         in_gap = (self.nu > published.E4_FAILURE_CP) & (self.nu < published.E4_HOLDS_CA)
         gap = "mean over ν in the gap (.15, .75)"
 
-        def line(quantity: str, expected: float, values: np.ndarray, tolerance: float) -> Finding:
-            return Finding(quantity, expected, Source.PUBLISHED, *over_seeds(values), tolerance, "read from a figure")
+        ca_total, ca_signal = (values[:, in_gap].mean(axis=1) for values in (self.total_ca, self.signal_ca))
 
-        def exact(quantity: str, expected: float, values: np.ndarray) -> Finding:
+        def from_figure(expected: float, tolerance: float) -> Expected:
+            return Expected(expected, Source.PUBLISHED, tolerance, "read from a figure")
+
+        def beside_population(quantity: str, values: np.ndarray, expected: float) -> Finding:
             mean, spread = over_seeds(values)
             share = K * 2 * N_FEATURES / self.n_samples  # of the error, for the k (p + q) numbers fitted to n rows
             why = f"{share:.1%} for what a sample's fit misses, and 3 standard deviations"
-            return Finding(quantity, expected, Source.EXACT, mean, spread, share * expected + 3 * spread, why)
+            return Finding(quantity, mean, spread, Expected(expected, Source.EXACT, share * expected + 3 * spread, why))
 
         return [
-            line(
-                f"total error of CA + probe, {gap}", published.E5_TOTAL_CA, self.total_ca[:, in_gap].mean(axis=1), 15.0
+            Finding(
+                f"total error of CA + probe, {gap}", *over_seeds(ca_total), from_figure(published.E5_TOTAL_CA, 15.0)
             ),
-            line(f"total error of CP, {last}", published.E5_TOTAL_CP, self.total_cp[:, -1], 15.0),
-            line(f"signal error of CA + probe, {gap}", 0.0, self.signal_ca[:, in_gap].mean(axis=1), 5.0),
-            line(f"signal error of CP, {last}", published.E5_SIGNAL_CP, self.signal_cp[:, -1], 5.0),
-            exact(f"total error of CP, {last}", self.population_total_cp[-1], self.total_cp[:, -1]),
-            exact(f"signal error of CP, {last}", self.population_signal_cp[-1], self.signal_cp[:, -1]),
-            exact(f"total error of CA + probe, {last}", self.population_total_ca[-1], self.total_ca[:, -1]),
-            exact(f"signal error of CA + probe, {last}", self.population_signal_ca[-1], self.signal_ca[:, -1]),
+            Finding(
+                f"total error of CP, {last}",
+                *over_seeds(self.total_cp[:, -1]),
+                from_figure(published.E5_TOTAL_CP, 15.0),
+            ),
+            Finding(f"signal error of CA + probe, {gap}", *over_seeds(ca_signal), from_figure(0.0, 5.0)),
+            Finding(
+                f"signal error of CP, {last}",
+                *over_seeds(self.signal_cp[:, -1]),
+                from_figure(published.E5_SIGNAL_CP, 5.0),
+            ),
+            *(
+                beside_population(f"{what} error of {name}, {last}", values[:, -1], population[-1])
+                for what, name, values, population in (
+                    ("total", "CP", self.total_cp, self.population_total_cp),
+                    ("signal", "CP", self.signal_cp, self.population_signal_cp),
+                    ("total", "CA + probe", self.total_ca, self.population_total_ca),
+                    ("signal", "CA + probe", self.signal_ca, self.population_signal_ca),
+                )
+            ),
         ]
 
 

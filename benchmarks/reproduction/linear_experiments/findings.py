@@ -1,4 +1,4 @@
-"""A number that an experiment is expected to give, beside the one found."""
+"""A number that an experiment found, beside the one expected."""
 
 from __future__ import annotations
 
@@ -11,33 +11,36 @@ import numpy as np
 class Source(StrEnum):
     """Where an expected number comes from."""
 
-    PUBLISHED = "published"  # stated in, or read from a figure of, the first paper
+    PUBLISHED = "published"  # stated in, or read from a figure of, the paper
     EXACT = "exact"  # follows from the model's formulas
     SIMULATED = "simulated"  # an earlier, independent simulation of the published code's formulas
-    NONE = "none"  # nothing is known beforehand; the number explains another
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a number should be."""
+
+    value: float
+    source: Source
+    tolerance: float  # how far off it may be found and still agree
+    reason: str  # why that far
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the table: expected and found, and whether they agree."""
+    """One line of the table."""
 
     quantity: str
-    expected: float | None
-    source: Source
     found: float
-    spread: float  # standard deviation of `found` over seeds; 0 where nothing is random
-    tolerance: float  # how far off `found` may be and still agree
-    reason: str  # why that far
-
-    @classmethod
-    def unexpected(cls, quantity: str, found: float, spread: float = 0.0) -> Finding:
-        """A number that nobody stated, found all the same."""
-        return cls(quantity, None, Source.NONE, found, spread, 0.0, "")
+    spread: float = 0.0  # standard deviation over seeds; 0 where nothing is random
+    expected: Expected | None = None  # None: nobody stated it; the number explains others
 
     @property
     def agrees(self) -> bool | None:
         """None where nothing is expected."""
-        return None if self.expected is None else bool(abs(self.found - self.expected) <= self.tolerance)
+        if self.expected is None:
+            return None
+        return bool(abs(self.found - self.expected.value) <= self.expected.tolerance)
 
 
 def over_seeds(values: np.ndarray) -> tuple[float, float]:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK_ROWS = (
-    128  # of the logits: 128 x 1024 float32 are 0.5 MB and stay in a core's L2 until every product has read them
-)
+BLOCK_ROWS = 128  # of the logits: 0.5 MB of 1024 float32 each stay in a core's L2 until all products have read them
 ADAM_DECAYS = (0.9, 0.999)  # of the means of gradients and of their squares; Kingma & Ba (2015), with its epsilon below
 ADAM_EPSILON = 1e-8
 

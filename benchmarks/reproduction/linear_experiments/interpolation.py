@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase import CrossAlignment, CrossPrediction, JointObjective, SpikedModel, nuisance_covariance
-from linear_experiments.findings import Finding, Source, over_seeds
+from linear_experiments.findings import Expected, Finding, Source, over_seeds
 from linear_experiments.latent_moments import draw_second_moment, loadings, sample_covariances
 from linear_experiments.population_threshold import ACCURACY, population_threshold
 from linear_experiments.settings import Settings
@@ -37,40 +37,25 @@ class Interpolation:
     expected_threshold_cp: float
 
     def findings(self) -> list[Finding]:
-        rounding, why = 1e-9, "rounding"
         largest = f"λ = {self.weights[-1]:g}"
+        zero = Expected(0.0, Source.EXACT, 1e-9, "rounding")
         return [
-            Finding(
-                "η at which CP loses a direction",
-                self.expected_threshold_cp,
-                Source.EXACT,
-                self.threshold_cp,
-                0.0,
-                ACCURACY,
-                "bisection",
+            *(
+                Finding(
+                    f"η at which {name} loses a direction",
+                    found,
+                    expected=Expected(exact, Source.EXACT, ACCURACY, "bisection"),
+                )
+                for name, found, exact in (
+                    ("CP", self.threshold_cp, self.expected_threshold_cp),
+                    ("CA", self.threshold_ca, self.expected_threshold_ca),
+                )
             ),
-            Finding(
-                "η at which CA loses a direction",
-                self.expected_threshold_ca,
-                Source.EXACT,
-                self.threshold_ca,
-                0.0,
-                ACCURACY,
-                "bisection",
-            ),
-            Finding("largest distance from CP at λ = 0", 0.0, Source.EXACT, self.to_cp[:, 0].max(), 0.0, rounding, why),
-            Finding(
-                "largest distance from CA at λ = infinity",
-                0.0,
-                Source.EXACT,
-                self.infinite_weight_to_ca.max(),
-                0.0,
-                rounding,
-                why,
-            ),
-            Finding.unexpected(f"distance from CA at {largest}", *over_seeds(self.to_ca[:, -1])),
-            Finding.unexpected("distance from the signal at λ = 0", *over_seeds(self.to_truth[:, 0])),
-            Finding.unexpected(f"distance from the signal at {largest}", *over_seeds(self.to_truth[:, -1])),
+            Finding("largest distance from CP at λ = 0", self.to_cp[:, 0].max(), expected=zero),
+            Finding("largest distance from CA at λ = infinity", self.infinite_weight_to_ca.max(), expected=zero),
+            Finding(f"distance from CA at {largest}", *over_seeds(self.to_ca[:, -1])),
+            Finding("distance from the signal at λ = 0", *over_seeds(self.to_truth[:, 0])),
+            Finding(f"distance from the signal at {largest}", *over_seeds(self.to_truth[:, -1])),
         ]
 
 

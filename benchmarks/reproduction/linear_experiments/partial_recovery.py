@@ -42,13 +42,10 @@ class PartialRecovery:
             for d, decay in enumerate(self.decays)
         ]
         return [
+            *(Finding(f"share with theory's count, {where}", self.shares_equal[o, d].mean()) for o, d, where in cases),
+            Finding("share with a larger count than theory's, all of them", self.shares_above.mean()),
             *(
-                Finding.unexpected(f"share with theory's count, {where}", self.shares_equal[o, d].mean())
-                for o, d, where in cases
-            ),
-            Finding.unexpected("share with a larger count than theory's, all of them", self.shares_above.mean()),
-            *(
-                Finding.unexpected(
+                Finding(
                     f"share of points that recover in part, {where} (theory {self.graded_shares[o, d]:.2f})",
                     partial[o, d],
                 )

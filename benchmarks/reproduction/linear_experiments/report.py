@@ -73,13 +73,12 @@ def readme_section(folder: Path, relative_to: Path) -> str:
 def _table(record: Record) -> str:
     lines = ["| quantity | expected | | found | agrees |", "|---|---|---|---|---|"]
     for finding in record.findings:
-        expected = "" if finding["expected"] is None else _short(finding["expected"])
-        source = "" if finding["expected"] is None else finding["source"]
+        expected = finding["expected"]
+        wanted = [_short(expected["value"]), expected["source"]] if expected else ["", ""]
         spread = f" ± {_short(finding['spread'])}" if finding["spread"] else ""
         agrees = {True: "yes", False: "**no**", None: ""}[finding["agrees"]]
-        lines.append(
-            f"| {finding['quantity']} | {expected} | {source} | {_short(finding['found'])}{spread} | {agrees} |"
-        )
+        cells = [finding["quantity"], *wanted, _short(finding["found"]) + spread, agrees]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase import SpikedModel, coherence, nuisance_covariance, prediction_operator
-from linear_experiments.findings import Finding, Source, over_seeds
+from linear_experiments.findings import Expected, Finding, Source, over_seeds
 from linear_experiments.latent_moments import draw_second_moment, loadings, sample_covariances
 from linear_experiments.published_values import E3_TABLE
 from linear_experiments.settings import Settings
@@ -16,6 +16,7 @@ KAPPA = np.array([3.0, 2.5, 2.0])
 GAMMA, GAMMA_TILDE_X = 0.5, 1.0
 ETA, LARGEST_NU = 0.5, 0.99  # η = .5, or what keeps ν at .99 where that is less
 N_FEATURES = 20
+ROUNDED = 0.005  # to two decimals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,40 +30,31 @@ class Separation:
     empirical_cp: np.ndarray  # (n_seeds, n_points): k-th over (k+1)-th gain
 
     def findings(self) -> list[Finding]:
+        sides = (("Δ_CA", self.theory_ca, self.empirical_ca), ("Δ_CP", self.theory_cp, self.empirical_cp))
         found = []
         for variance, expected in E3_TABLE.items():
             at = int(np.argmin(np.abs(np.log(self.gamma_tilde_y / variance))))
             if not np.isclose(self.gamma_tilde_y[at], variance):
                 continue  # not on a thinned grid
-            for name, theory, empirical in (
-                ("Δ_CA", self.theory_ca, self.empirical_ca),
-                ("Δ_CP", self.theory_cp, self.empirical_cp),
-            ):
-                wanted_theory, wanted_empirical = expected[name]
+            for name, theory, empirical in sides:
+                in_theory, from_samples = expected[name]
                 mean, spread = over_seeds(empirical[:, at])
-                where = f"at γ̃_y = {variance:g}"
+                exact = Expected(in_theory, Source.EXACT, ROUNDED, "two decimals")
+                simulated = Expected(
+                    from_samples,
+                    Source.SIMULATED,
+                    3 * spread + ROUNDED,
+                    "3 standard deviations of one sample, two decimals",
+                )
                 found += [
-                    Finding(
-                        f"{name} {where}, theory", wanted_theory, Source.EXACT, theory[at], 0.0, 0.005, "two decimals"
-                    ),
-                    Finding(
-                        f"{name} {where}, from samples",
-                        wanted_empirical,
-                        Source.SIMULATED,
-                        mean,
-                        spread,
-                        3 * spread + 0.005,
-                        "3 standard deviations of one sample, two decimals",
-                    ),
+                    Finding(f"{name} at γ̃_y = {variance:g}, theory", theory[at], expected=exact),
+                    Finding(f"{name} at γ̃_y = {variance:g}, from samples", mean, spread, simulated),
                 ]
-        for name, theory, empirical in (
-            ("Δ_CA", self.theory_ca, self.empirical_ca),
-            ("Δ_CP", self.theory_cp, self.empirical_cp),
-        ):
+        for name, theory, empirical in sides:
             ratios = empirical.mean(axis=0) / theory
             found += [
-                Finding.unexpected(f"{name}, smallest empirical / theory on the grid", ratios.min()),
-                Finding.unexpected(f"{name}, largest empirical / theory on the grid", ratios.max()),
+                Finding(f"{name}, smallest empirical / theory on the grid", ratios.min()),
+                Finding(f"{name}, largest empirical / theory on the grid", ratios.max()),
             ]
         return found
 
