@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         joint,
         labels,
         moments,
+        multiview,
         reference,
         regimes,
         ridge_cv,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
+    from crossphase.multiview import MultiviewCrossAlignment
+    from crossphase.multiview_moments import MultiviewMoments
     from crossphase.regimes import Regime, classify
     from crossphase.ridge_cv import component_r2
     from crossphase.spectra import coherence, null_correlations, prediction_operator
@@ -60,6 +63,7 @@ _MODULES = (
     "joint",
     "labels",
     "moments",
+    "multiview",
     "reference",
     "regimes",
     "ridge_cv",
@@ -80,6 +84,8 @@ _HOME = {
     "InputWarning": "errors",
     "JointObjective": "joint",
     "LabelMatrix": "labels",
+    "MultiviewCrossAlignment": "multiview",
+    "MultiviewMoments": "multiview_moments",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
