@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +12,22 @@ from crossphase._threads import single_threaded_blas
 _SUSPICIOUS = 1e-8  # reciprocal condition below which the eigenvalues themselves are looked at
 
 
+@dataclass(frozen=True, slots=True)
+class Regularization:
+    """``(1 - shrinkage) cov + (shrinkage + ridge) m I``, m the mean variance of the columns: scaling a view scales it."""
+
+    ridge: float = 0.0  # >= 0
+    shrinkage: float = 0.0  # in [0, 1]
+
+    def apply(self, cov: np.ndarray) -> np.ndarray:
+        """The regularized covariance."""
+        regularized = (1 - self.shrinkage) * cov
+        regularized[np.diag_indices_from(regularized)] += (self.shrinkage + self.ridge) * np.diag(cov).mean()
+        return np.asarray(regularized)
+
+
 class CholeskyFactor:
-    """``cov + ridge m I = L L^T``, computed on first use.
+    """Lower factor L of a regularized covariance, ``L L^T``, computed on first use.
 
     Columns are first scaled by powers of two to about unit variance, which is exact and makes the condition that of the
     correlation matrix.
@@ -22,30 +37,28 @@ class CholeskyFactor:
     cov : array, shape (p, p)
     name : str
         Of the view, in messages.
-    ridge : float, >= 0
-        In units of m, the mean variance of the columns.
+    regularization : Regularization
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        On first use, if the covariance, ridge included, is singular.
+        On first use, if the regularized covariance is singular.
     """
 
-    def __init__(self, cov: np.ndarray, name: str, ridge: float) -> None:
+    def __init__(self, cov: np.ndarray, name: str, regularization: Regularization) -> None:
         self._cov = cov
         self._name = name
-        self._ridge = ridge
+        self._regularization = regularization
 
     @cached_property
     def _factor(self) -> tuple[np.ndarray, np.ndarray]:
         """Scales of the columns, and the lower factor of the scaled covariance (in Fortran order)."""
         from scipy.linalg import lapack  # noqa: PLC0415  (SciPy only where it is needed)
 
-        variances = np.diag(self._cov)
-        ridge = self._ridge * float(variances.mean())
-        scale = np.exp2(np.round(np.log2(np.where(variances + ridge > 0, variances + ridge, 1.0)) / 2))
-        scaled = np.asfortranarray(self._cov / scale / scale[:, None])
-        scaled[np.diag_indices_from(scaled)] += ridge / scale**2
+        cov = self._regularization.apply(self._cov)
+        variances = np.diag(cov)
+        scale = np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2))
+        scaled = np.asfortranarray(cov / scale / scale[:, None])
         with single_threaded_blas():
             norm = float(np.abs(scaled).sum(axis=0).max())
             lower, info = lapack.dpotrf(scaled, lower=1, clean=1)
@@ -59,8 +72,9 @@ class CholeskyFactor:
         constant = np.flatnonzero(np.diag(self._cov) <= 0)
         which = f" Its column {constant[0]} is constant." if len(constant) else ""
         return (
-            f"the covariance of {self._name} is singular (rank {rank} of {len(self._cov)} with ridge {self._ridge:g}).{which} "
-            f'Pass ridge > 0 or ridge="auto", or drop the constant and repeated columns of {self._name}.'
+            f"the covariance of {self._name} is singular (rank {rank} of {len(self._cov)} with ridge "
+            f'{self._regularization.ridge:g}).{which} Pass ridge > 0 or ridge="auto", or drop the constant and repeated columns '
+            f"of {self._name}."
         )
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:

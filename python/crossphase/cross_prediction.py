@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase._estimator import CrossModalEstimator, explained_variance
-from crossphase.closed_forms import n_components_of, solve_prediction
+from crossphase.closed_forms import n_components_of, score_deviations, solve_prediction
 from crossphase.covariances import PairMoments, PooledMoments
 from crossphase.pair_factors import PairFactors
 
@@ -39,13 +39,13 @@ class CrossPrediction(CrossModalEstimator):
     Attributes
     ----------
     gains_ : array, shape (n_components_,)
-        Standard deviation of each component of the prediction, in units of Y, descending.
+        Standard deviation of each component of the prediction, in units of Y; without a ridge descending.
     weights_x_ : array, shape (n_features_x, n_components_)
-        `transform(X)` has scores of unit variance, ridge included.
+        `transform(X)` has scores of unit variance.
     weights_y_ : array, shape (n_features_y, n_components_)
         Orthonormal directions of Y; `transform_y(Y)` is predicted by ``gains_ * transform(X)``.
     coef_ : array, shape (n_features_y, n_features_x)
-    mean_x_, mean_y_, ridge_x_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_, moments_
+    mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_, moments_
 
     References
     ----------
@@ -68,7 +68,7 @@ class CrossPrediction(CrossModalEstimator):
 
     @property
     def gains_(self) -> np.ndarray:
-        """Standard deviations of the prediction's components, descending."""
+        """Standard deviations of the prediction's components."""
         return np.asarray(self._solved.gains)
 
     def reversed(self) -> CrossPrediction:
@@ -83,8 +83,9 @@ class CrossPrediction(CrossModalEstimator):
 
     def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
         found = solve_prediction(factors, n_components_of(factors.moments, n_components))
+        deviations = score_deviations(found.weights_x, factors.moments.cov_xx)
         coef = (found.directions_y * found.gains) @ found.weights_x.T
-        return _Solution(found.gains, found.weights_x, found.directions_y, coef)
+        return _Solution(found.gains * deviations, found.weights_x / deviations, found.directions_y, coef)
 
     def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
         return -explained_variance(solution.coef, training, held_out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from crossphase._estimator import CrossModalEstimator, explained_variance
 from crossphase._scalars import check_number
-from crossphase.closed_forms import linear_probe, n_components_of, solve_joint
+from crossphase.closed_forms import linear_probe, n_components_of, score_deviations, solve_joint
 from crossphase.covariances import PairMoments
 from crossphase.pair_factors import PairFactors
 
@@ -43,7 +43,7 @@ class JointObjective(CrossModalEstimator):
         W and V, transposed. Components come by descending share of the objective.
     coef_ : array, shape (n_features_y, n_features_x)
         ``B W``: least squares of Y on the scores.
-    mean_x_, mean_y_, ridge_x_, ridge_y_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_, moments_
+    mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_, moments_
 
     References
     ----------
@@ -72,7 +72,9 @@ class JointObjective(CrossModalEstimator):
     def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
         k = n_components_of(factors.moments, n_components)
         found = solve_joint(factors, k, float(self.alignment_weight))
-        return _Solution(found.weights_x, found.weights_y, linear_probe(found.weights_x, factors.moments))
+        deviations = score_deviations(found.weights_x, factors.moments.cov_xx)
+        coef = linear_probe(found.weights_x, factors.moments)
+        return _Solution(found.weights_x / deviations, found.weights_y / deviations, coef)
 
     def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
         x, y = solution.weights_x, solution.weights_y

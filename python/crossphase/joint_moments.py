@@ -106,17 +106,15 @@ class JointMoments:
         # Read first: rows only ever come, so a summary made later that is still of these rows is current.
         rows = self.row_ranges
         if self._summary is None or self._summary.row_ranges != rows:
-            if self.n_samples < 2:
-                raise InputValueError(
-                    f"moments need at least 2 samples; this {type(self).__name__} holds {self.n_samples}."
-                )
+            if self.n_samples < 1:
+                raise InputValueError(_too_few("a mean", 1, self))
             n_samples, mean, scatter = self._state.summarize(self._n_columns)
-            cov = scatter / (n_samples - 1)
+            cov = scatter / max(n_samples - 1, 1)
             if not np.isfinite(cov).all():
                 column = int(np.flatnonzero(~np.isfinite(np.diag(cov)))[0])
                 raise InputValueError(
-                    f"values of column {column} of [{' '.join(self._widths)}] are so large that their squares overflow float64; "
-                    "rescale that column."
+                    f"values of column {column} of [{' '.join(self._widths)}] are so large that their squares overflow "
+                    "float64; rescale that column."
                 )
             mean.setflags(write=False)
             cov.setflags(write=False)
@@ -132,7 +130,14 @@ class JointMoments:
         return self._moments().mean[self._columns(name)]
 
     def _cov(self, rows: str, columns: str) -> np.ndarray:
+        if self.n_samples < 2:
+            raise InputValueError(_too_few("a covariance", 2, self))
         return self._moments().cov[self._columns(rows), self._columns(columns)]
+
+
+def _too_few(what: str, least: int, state: JointMoments) -> str:
+    samples = "sample" if least == 1 else "samples"
+    return f"{what} needs at least {least} {samples}; this {type(state).__name__} holds {state.n_samples}."
 
 
 def _described(widths: Mapping[str, int]) -> str:

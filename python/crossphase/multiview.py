@@ -15,11 +15,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._threads import resolve_n_threads, single_threaded_blas
-from crossphase.cholesky_factor import CholeskyFactor
+from crossphase.cholesky_factor import CholeskyFactor, Regularization
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.multiview_moments import MultiviewMoments, require_views, view_name
 from crossphase.projection import project
-from crossphase.ridge_selection import RidgeRule, check_ridge, oas_ridge
+from crossphase.ridge_selection import RidgeRule, check_ridge, oas_shrinkage
 from crossphase.samples import as_samples, require_finite
 from crossphase.singular_vectors import fix_signs
 
@@ -61,12 +61,12 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
     Attributes
     ----------
     weights_ : list of arrays, shapes (n_features[i], n_components_)
-        ``transform(views)[i] = (views[i] - means_[i]) @ weights_[i]``; unit variance, ridge included.
+        ``transform(views)[i] = (views[i] - means_[i]) @ weights_[i]``; scores of unit variance under the regularized covariance.
     means_ : list of arrays, shapes (n_features[i],)
     correlations_ : array, shape (n_components_,)
         Mean correlation over pairs of views of each component, descending; for "maxvar", ``(λ - 1) / (n_views - 1)`` of the
         eigenvalue λ. With two views the canonical correlations.
-    ridges_ : list of float
+    regularizations_ : list of Regularization
     n_components_, n_iter_ : int
     moments_ : MultiviewMoments
 
@@ -121,8 +121,8 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         k = least if self.n_components is None else check_integer(self.n_components, "n_components", least=1)
         if k > least:
             raise InputValueError(f"n_components must be at most {least}, the columns of the narrowest view; got {k}.")
-        ridges = [self._ridge(moments.cov(i, i), moments.n_samples) for i in range(n_views)]
-        factors = [CholeskyFactor(moments.cov(i, i), view_name(i), ridge) for i, ridge in enumerate(ridges)]
+        regularizations = [self._regularization(moments.cov(i, i), moments.n_samples) for i in range(n_views)]
+        factors = [CholeskyFactor(moments.cov(i, i), view_name(i), r) for i, r in enumerate(regularizations)]
         with single_threaded_blas():
             blocks = _whitened_blocks(moments, factors)
             solution = _maxvar(blocks, moments.n_features, k)
@@ -134,7 +134,7 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         self.means_ = [moments.mean(i) for i in range(n_views)]
         self.weights_ = np.split(weights, np.cumsum(moments.n_features)[:-1])
         self.correlations_ = solution.correlations
-        self.ridges_ = ridges
+        self.regularizations_ = regularizations
         self.n_iter_ = solution.n_iter
         self.n_components_ = k
         return self
@@ -167,13 +167,13 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         pairs = [np.diag(table[i * k : (i + 1) * k, j * k : (j + 1) * k]) for i in range(n_views) for j in range(i)]
         return float(np.nan_to_num(np.array(pairs)).mean())
 
-    def _ridge(self, cov: np.ndarray, n_samples: int) -> float:
+    def _regularization(self, cov: np.ndarray, n_samples: int) -> Regularization:
         ridge = check_ridge(self.ridge)
         if not isinstance(ridge, RidgeRule):
-            return ridge
+            return Regularization(ridge)
         if ridge not in (RidgeRule.AUTO, RidgeRule.OAS):
             raise InputValueError(f'ridge must be a number, "auto" or "oas" for several views; got {self.ridge!r}.')
-        return oas_ridge(cov, n_samples)
+        return Regularization(shrinkage=oas_shrinkage(cov, n_samples))
 
 
 def _whitened_blocks(moments: MultiviewMoments, factors: list[CholeskyFactor]) -> list[list[np.ndarray]]:

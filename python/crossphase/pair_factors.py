@@ -6,12 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from crossphase.cholesky_factor import CholeskyFactor
+from crossphase.cholesky_factor import CholeskyFactor, Regularization
 from crossphase.covariances import PairCovariances
+
+_NONE = Regularization()
 
 
 class PairFactors:
-    """Whitened cross-covariances of a pair from Cholesky factors ``cov + ridge m I = L L^T``.
+    """Whitened cross-covariances of a pair from Cholesky factors ``L L^T`` of its regularized covariances.
 
     ``L^-1`` is a whitener as good as any: `coherence` and `prediction` have the singular values of the coherence and of
     the prediction operator. Each is computed on first use and kept.
@@ -20,23 +22,23 @@ class PairFactors:
     ----------
     moments : PairCovariances
         `cov_xx`, `cov_yy` and `cov_xy`.
-    ridge_x, ridge_y : float, >= 0
-        In units of m, the mean variance of that view's columns: multiplying a view by a number changes nothing.
+    x, y : Regularization
+        Of the covariances of X and of Y.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        On first use of a factor, if that covariance, ridge included, is singular.
+        On first use of a factor, if that covariance, regularized, is singular.
 
     Notes
     -----
     Cost p³/3 + q³/3 + p q (p + q) multiply-adds for both.
     """
 
-    def __init__(self, moments: PairCovariances, *, ridge_x: float = 0.0, ridge_y: float = 0.0) -> None:
+    def __init__(self, moments: PairCovariances, *, x: Regularization = _NONE, y: Regularization = _NONE) -> None:
         self.moments = moments
-        self._x = CholeskyFactor(moments.cov_xx, "X", ridge_x)
-        self._y = CholeskyFactor(moments.cov_yy, "Y", ridge_y)
+        self._x = CholeskyFactor(moments.cov_xx, "X", x)
+        self._y = CholeskyFactor(moments.cov_yy, "Y", y)
 
     @cached_property
     def prediction(self) -> np.ndarray:
