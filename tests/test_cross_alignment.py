@@ -7,7 +7,7 @@ import pytest
 from sklearn.cross_decomposition import CCA
 
 import problems
-from crossphase import CrossAlignment, InputValueError
+from crossphase import CrossAlignment, CrossPrediction, InputValueError, JointObjective
 from crossphase.covariances import Covariances
 
 
@@ -46,8 +46,7 @@ def test_feasible_maps_nearby_are_no_closer(rng, pair):
         for _ in range(50):
             w = fitted.weights_x_ + step * rng.standard_normal((7, 2))
             v = fitted.weights_y_ + step * rng.standard_normal((5, 2))
-            v = v @ np.linalg.inv(w.T @ moments.cov_xy @ v).T @ np.eye(2)
-            v = v if np.allclose(w.T @ moments.cov_xy @ v, np.eye(2)) else v @ np.linalg.inv(w.T @ moments.cov_xy @ v)
+            v = v @ np.linalg.inv(w.T @ moments.cov_xy @ v)  # feasible again
             assert np.allclose(w.T @ moments.cov_xy @ v, np.eye(2))
             assert value(w, v) >= best - 1e-9
 
@@ -75,16 +74,25 @@ def test_score_is_the_mean_correlation_of_held_out_rows(pair):
         fitted.score(X[300:], Y[301:])
 
 
-def test_hard_bottleneck_limits_the_cross_moment_normalization():
-    """A shared part of rank 2 has two correlations; a third direction cannot have cross-moment 1."""
+@pytest.mark.parametrize("estimator", [CrossAlignment, CrossPrediction, JointObjective])
+def test_only_directions_that_are_shared_count(estimator, rng):
+    """Hard bottleneck: a shared part of rank 2 has two components, whatever the widths."""
     model = problems.spiked_pair(0, np.array([2.0, 1.0]), (0.5, 0.5), (1.0, 1.0), np.zeros(4))
-    moments = Covariances(model.cov_xx, model.cov_yy, model.cov_xy)
-    assert CrossAlignment(normalization="cross_moment").fit_moments(moments).n_components_ == 2
-    assert CrossAlignment().fit_moments(moments).n_components_ == 6
-    with pytest.raises(InputValueError, match=r"at most 2, the number of nonzero canonical correlations.*got 3"):
-        CrossAlignment(3, normalization="cross_moment").fit_moments(moments)
+    assert estimator().fit_moments(model).n_components_ == 2
+    with pytest.raises(InputValueError, match="at most 2, the number of directions that X and Y share here; got 3"):
+        estimator(3).fit_moments(model)
+    nothing = Covariances(model.cov_xx, model.cov_yy, np.zeros((6, 6)))
+    with pytest.raises(InputValueError, match="X and Y share no direction"):
+        estimator().fit_moments(nothing)
+    few_rows = estimator(ridge=0.1).fit(rng.standard_normal((5, 9)), rng.standard_normal((5, 8)))
+    assert few_rows.n_components_ == 4  # five rows about their mean
+    assert np.abs(few_rows.weights_x_).max() < 1e3
+    assert estimator(4, ridge="cross_validation").fit(*rng.standard_normal((2, 11, 9))).n_components_ == 4
+
+
+def test_unknown_normalizations_get_a_sentence(pair):
     with pytest.raises(InputValueError, match="normalization must be one of unit_variance, cross_moment; got 'paper'"):
-        CrossAlignment(normalization="paper").fit_moments(moments)
+        CrossAlignment(normalization="paper").fit(*pair)
 
 
 def test_population_moments_predict_about_zero(rng):

@@ -58,8 +58,8 @@ class CrossModalEstimator(
         """Raise for parameters of the subclass that are out of range."""
 
     @abstractmethod
-    def _solve(self, factors: PairFactors, n_components: int | None) -> Any:
-        """The optimum for these moments: an object with `weights_x`, `weights_y` and `coef`."""
+    def _solve(self, factors: PairFactors, n_components: int) -> Any:
+        """The optimum for these moments, an object with `weights_x`, `weights_y` and `coef`; components that exist."""
 
     @abstractmethod
     def _held_out_loss(self, solution: Any, training: PairMoments, held_out: PairMoments) -> float:
@@ -179,14 +179,25 @@ class CrossModalEstimator(
             raise InputValueError("the moments hold no rows; update them first.")
         moments: PairMoments = folds[0] if len(folds) == 1 else pooled(folds)
 
+        k = n_components_of(moments, self.n_components)
+
         def held_out_loss(training: PairMoments, held_out: PairMoments, ridge: float) -> float:
             regularization = Regularization(ridge)
-            solution = self._solve(PairFactors(training, x=regularization, y=regularization), self.n_components)
+            solution = self._solve(PairFactors(training, x=regularization, y=regularization), k)
             return self._held_out_loss(solution, training, held_out)
 
-        n_components_of(moments, self.n_components)
         chosen = choose_regularization(check_ridge(self.ridge), folds, held_out_loss)
-        self._solution = self._solve(PairFactors(moments, x=chosen.x, y=chosen.y), self.n_components)
+        solution = self._solve(PairFactors(moments, x=chosen.x, y=chosen.y), k)
+        n_found = solution.weights_x.shape[1]
+        if n_found == 0:
+            raise InputValueError(
+                "X and Y share no direction: their cross-covariance is zero. Check that rows are paired."
+            )
+        if self.n_components is not None and n_found < k:
+            raise InputValueError(
+                f"n_components must be at most {n_found}, the number of directions that X and Y share here; got {k}."
+            )
+        self._solution = solution
         self._means = moments.mean_x, moments.mean_y
         self._regularization = chosen
 
@@ -288,10 +299,13 @@ def explained_variance(coef: np.ndarray, training: PairMoments, held_out: PairMo
 
     The held-out squared error is its variance plus its squared mean; all of it follows from moments.
     """
+    variance = float(np.trace(held_out.cov_yy))
+    if variance <= 0:
+        return 0.0  # nothing to explain
     error = (
-        np.trace(held_out.cov_yy)
+        variance
         - 2 * np.vdot(coef, held_out.cov_xy.T)
         + np.vdot(coef @ held_out.cov_xx, coef)
         + np.sum((held_out.mean_y - training.mean_y - coef @ (held_out.mean_x - training.mean_x)) ** 2)
     )
-    return float(1 - error / np.trace(held_out.cov_yy))
+    return float(1 - error / variance)

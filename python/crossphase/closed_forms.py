@@ -39,6 +39,7 @@ class Prediction:
 class Joint:
     """The k directions of X of the best compromise; scores have unit variance under the regularized covariance."""
 
+    strengths: np.ndarray  # (k,), descending: square roots of the directions' shares of the objective
     weights_x: np.ndarray  # (n_features_x, k)
     weights_y: np.ndarray  # (n_features_y, k): scores of Y that predict those of X best
 
@@ -109,9 +110,15 @@ def solve_joint(factors: PairFactors, n_components: int, alignment_weight: float
     else:
         stacked = np.hstack([factors.prediction, math.sqrt(alignment_weight) * factors.coherence])
     with single_threaded_blas():
-        directions = leading_singular_vectors(stacked, n_components).left
-        partners = factors.coherence.T @ directions
-    return Joint(*fix_signs(factors.weights_x(directions), factors.weights_y(partners)))
+        found = leading_singular_vectors(stacked, n_components)
+        partners = factors.coherence.T @ found.left
+    return Joint(found.values, *fix_signs(factors.weights_x(found.left), factors.weights_y(partners)))
+
+
+def n_shared_directions(strengths: np.ndarray, moments: PairCovariances) -> int:
+    """How many of these singular values are more than rounding: directions that X and Y share at all."""
+    tiny = 10 * max(moments.cov_xy.shape) * np.finfo(float).eps  # 10: LAPACK's modestly growing constant
+    return int(np.sum(strengths > tiny * strengths[0]))
 
 
 def score_deviations(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:

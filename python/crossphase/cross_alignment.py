@@ -10,7 +10,7 @@ import numpy as np
 
 from crossphase._estimator import CrossModalEstimator
 from crossphase._scalars import check_choice
-from crossphase.closed_forms import linear_probe, n_components_of, score_deviations, solve_alignment
+from crossphase.closed_forms import linear_probe, n_shared_directions, score_deviations, solve_alignment
 from crossphase.covariances import PairMoments
 from crossphase.errors import InputValueError
 from crossphase.pair_factors import PairFactors
@@ -41,7 +41,7 @@ class CrossAlignment(CrossModalEstimator):
     Parameters
     ----------
     n_components : int, optional
-        Default: as many as there are; with "cross_moment", as many as have a correlation above 0.
+        Default: as many as there are, directions of correlation 0 not counted.
     normalization : {"unit_variance", "cross_moment"}
     ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
         Added to the eigenvalues of both covariances, in units of the mean variance of the view's columns, so that
@@ -122,25 +122,16 @@ class CrossAlignment(CrossModalEstimator):
     def _check_parameters(self) -> None:
         check_choice(self.normalization, "normalization", Normalization)
 
-    def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
+    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
         moments = factors.moments
-        found = solve_alignment(factors, n_components_of(moments, n_components))
-        deviations_x = score_deviations(found.weights_x, moments.cov_xx)
-        deviations_y = score_deviations(found.weights_y, moments.cov_yy)
-        correlations = _ratio(found.correlations, deviations_x, deviations_y)
-        weights_x, weights_y = found.weights_x / deviations_x, found.weights_y / deviations_y
+        found = solve_alignment(factors, n_components)
+        shared = slice(n_shared_directions(found.correlations, moments))
+        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
+        lengths_x, lengths_y = score_deviations(weights_x, moments.cov_xx), score_deviations(weights_y, moments.cov_yy)
+        correlations = _ratio(found.correlations[shared], lengths_x, lengths_y)
         if self.normalization == Normalization.CROSS_MOMENT:
-            # Rounding in the SVD of the coherence, whose norm is at most 1; 10 is LAPACK's modestly growing constant.
-            tiny = 10 * max(moments.cov_xy.shape) * np.finfo(float).eps
-            n_nonzero = int(np.sum(found.correlations > tiny))
-            if n_components is not None and n_components > n_nonzero:
-                raise InputValueError(
-                    f"n_components must be at most {n_nonzero}, the number of nonzero canonical correlations: a direction "
-                    f"without correlation cannot have cross-moment 1; got {n_components}. Or use "
-                    'normalization="unit_variance".'
-                )
-            correlations, lengths = correlations[:n_nonzero], np.sqrt(found.correlations[:n_nonzero])
-            weights_x, weights_y = found.weights_x[:, :n_nonzero] / lengths, found.weights_y[:, :n_nonzero] / lengths
+            lengths_x = lengths_y = np.sqrt(found.correlations[shared])
+        weights_x, weights_y = weights_x / lengths_x, weights_y / lengths_y
         return _Solution(correlations, weights_x, weights_y, linear_probe(weights_x, moments))
 
     def _held_out_loss(
