@@ -186,7 +186,9 @@ class CrossModalEstimator(
             solution = self._solve(PairFactors(training, x=regularization, y=regularization), k)
             return self._held_out_loss(solution, training, held_out)
 
-        chosen = choose_regularization(check_ridge(self.ridge), folds, held_out_loss)
+        chosen = choose_regularization(
+            check_ridge(self.ridge), folds, held_out_loss, n_threads=resolve_n_threads(self.n_threads)
+        )
         solution = self._solve(PairFactors(moments, x=chosen.x, y=chosen.y), k)
         n_found = solution.weights_x.shape[1]
         if n_found == 0:

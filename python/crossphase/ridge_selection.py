@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 
 from crossphase._scalars import check_number
+from crossphase._threads import single_threaded_blas
 from crossphase.cholesky_factor import Regularization
 from crossphase.covariances import PairMoments, PooledMoments, pooled
 from crossphase.errors import InputValueError
 
 N_FOLDS = 5
-_GRID = np.logspace(
+GRID = np.logspace(
     -6, 2, 17
 )  # relative to the mean variance: from rounding noise to "directions of the cross-covariance"
 
@@ -42,7 +45,10 @@ class PairRegularization:
     rule: RidgeRule | None  # None: a number was given
 
 
-HeldOutLoss = Callable[[PairMoments, PairMoments, float], float]  # of (training moments, held-out moments, ridge)
+class HeldOutLoss(Protocol):
+    """What a ridge costs on rows it was not fitted to."""
+
+    def __call__(self, training: PairMoments, held_out: PairMoments, ridge: float) -> float: ...
 
 
 def check_ridge(ridge: Any) -> float | RidgeRule:
@@ -55,7 +61,7 @@ def check_ridge(ridge: Any) -> float | RidgeRule:
 
 
 def choose_regularization(
-    ridge: float | RidgeRule, folds: Sequence[PairMoments], held_out_loss: HeldOutLoss
+    ridge: float | RidgeRule, folds: Sequence[PairMoments], held_out_loss: HeldOutLoss, *, n_threads: int
 ) -> PairRegularization:
     """The number itself, or what the rule finds in the moments of disjoint sets of rows."""
     if not isinstance(ridge, RidgeRule):
@@ -74,7 +80,7 @@ def choose_regularization(
             'ridge="oas" or a number.'
         )
     if ridge is RidgeRule.CROSS_VALIDATION:
-        best = Regularization(_cross_validated(folds, held_out_loss))
+        best = Regularization(_cross_validated(folds, held_out_loss, n_threads))
         return PairRegularization(best, best, ridge)
     if ridge is RidgeRule.OAS:
         both = pooled(folds)
@@ -120,12 +126,13 @@ def ledoit_wolf_shrinkage(covs: Sequence[np.ndarray], counts: Sequence[int]) -> 
     return min(noise / distance, 1.0) if distance > 0 else 1.0
 
 
-def _cross_validated(folds: Sequence[PairMoments], held_out_loss: HeldOutLoss) -> float:
-    """The ridge of least mean loss on the fold that was left out."""
+def _cross_validated(folds: Sequence[PairMoments], held_out_loss: HeldOutLoss, n_threads: int) -> float:
+    """The ridge of least mean loss on the fold that was left out; folds run side by side."""
     training: list[PooledMoments] = [pooled([*folds[:f], *folds[f + 1 :]]) for f in range(len(folds))]
     weights = np.array([fold.n_samples for fold in folds], dtype=np.float64)
-    losses = [
-        np.average([held_out_loss(*pair, ridge) for pair in zip(training, folds, strict=True)], weights=weights)
-        for ridge in _GRID
-    ]
-    return float(_GRID[int(np.argmin(losses))])
+    with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
+        losses = [
+            np.average(list(pool.map(partial(held_out_loss, ridge=ridge), training, folds)), weights=weights)
+            for ridge in GRID
+        ]
+    return float(GRID[int(np.argmin(losses))])
