@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import doctest
 import math
 import pickle
 from typing import Any
@@ -133,6 +134,14 @@ def test_drawn_bases_are_orthogonal_uniform_and_apart() -> None:
     # power 1/5. LAPACK alone would make every corner negative, with mean -1/2.
     assert abs(np.mean(corners)) <= 5 * math.sqrt(1 / 3 / n)
     assert abs(np.mean(np.square(corners)) - 1 / 3) <= 5 * math.sqrt((1 / 5 - 1 / 9) / n)
+
+
+def test_docstring_example() -> None:
+    import crossphase.spiked.model as module
+
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
 
 
 # Verdicts -----------------------------------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ from crossphase import (
 from crossphase.covariances import Covariances
 
 
+def test_signals_of_strength_zero_are_not_shared() -> None:
+    model = MultiviewSpikedModel([2, 0, 1], [(0, 1, 2), (1, 2)], gamma=0.5, gamma_tilde=1.0, n_features=4, rng=0)
+    assert (coherence(model.pair(0, 1)).correlations > 1e-6).sum() == model.n_shared(0, 1) == 1
+
+
 def multiview_covariance(model: MultiviewSpikedModel) -> np.ndarray:
     """Of all views side by side."""
     views = range(model.n_views)

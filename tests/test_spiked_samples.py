@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import problems
 from crossphase import (
@@ -54,7 +54,7 @@ def test_samples_have_the_population_moments(degrees_of_freedom: float | None, r
     with_signal = np.vstack([model.signal_basis_x, model.signal_basis_y]) @ power
     cov = np.block([[joint_covariance(model), with_signal], [with_signal.T, power]])
     Z = np.hstack([X, Y, signal])
-    # 100 entries within six standard errors: 2e-7 of seeds would fail.
+    # 91 entries within six standard errors: 2e-7 of seeds would fail.
     assert (np.abs(Z.T @ Z / n - cov) / standard_errors(cov, n, degrees_of_freedom)).max() <= 6
     assert (np.abs(Z.mean(axis=0)) / np.sqrt(np.diag(cov) / n)).max() <= 6
 
@@ -98,6 +98,22 @@ def test_bytes_do_not_depend_on_chunks_or_threads(dtype: type, degrees_of_freedo
         assert [len(chunk.X) for chunk in chunks[:-1]] == [chunk_rows] * (len(chunks) - 1)
         joined = tuple(np.vstack(arrays) for arrays in zip(*chunks, strict=True))
         assert_same_bytes(joined, tuple(array[:n_samples] for array in whole))
+
+
+@pytest.mark.parametrize("chunk_rows", [100, 1500, 4000])
+def test_every_block_is_drawn_once_and_with_one_blas_thread(chunk_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    blas_threads: list[int] = []  # an entry a block
+    draw_block = SpikedModel._draw_block
+
+    def counting(*arguments: Any) -> None:
+        blas_threads.append(max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
+        draw_block(*arguments)
+
+    monkeypatch.setattr(SpikedModel, "_draw_block", counting)
+    with threadpool_limits(2):
+        for _ in SpikedModel(**problems.E6).stream(4000, chunk_rows=chunk_rows, n_threads=2):
+            pass
+    assert blas_threads == [1] * 4
 
 
 @given(n=st.integers(1, 3000), more=st.integers(0, 3000), seed=problems.seeds)
@@ -179,6 +195,7 @@ def test_multiview_bytes_do_not_depend_on_chunks_or_threads() -> None:
 
 SAMPLE_DEFECTS = [
     ({"n_samples": 0}, InputValueError, "n_samples must be at least 1; got 0"),
+    ({"n_samples": 2**41}, InputValueError, f"n_samples must be at most {2**40}"),
     ({"n_samples": 10.0}, InputTypeError, "n_samples must be an integer"),
     ({"degrees_of_freedom": 2}, InputValueError, "degrees_of_freedom must be a finite number > 2; got 2"),
     ({"degrees_of_freedom": math.inf}, InputValueError, "degrees_of_freedom must be a finite number > 2; got inf"),

@@ -88,6 +88,18 @@ class SpikedModel(RowSampler[SpikedSample]):
     References
     ----------
     Kamai et al. (2026), "When to Align, When to Predict", eqs. 4 and 18 to 22, Props. 3.1 and 3.2.
+
+    Examples
+    --------
+    >>> from crossphase import SpikedModel, coherence
+    >>> model = SpikedModel((3, 2, 1.5), 0.5, 0.05, 1.0, 50.0, eta=2.0, n_features_x=20, n_features_y=20, rng=0)
+    >>> model
+    SpikedModel(n_signals=3, n_features_x=20, n_features_y=20): ca_only, delta_ca = 3.16, delta_cp = 0.678
+    >>> coherence(model).correlations[:4].round(3).tolist()  # three signals, then nuisance
+    [0.971, 0.937, 0.895, 0.283]
+    >>> X, Y, signal = model.sample(5000, rng=1)
+    >>> X.shape, Y.shape, signal.shape
+    ((5000, 20), (5000, 20), (5000, 3))
     """
 
     kappa: np.ndarray  # (n_signals,)

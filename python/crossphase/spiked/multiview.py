@@ -62,8 +62,8 @@ class MultiviewSpikedModel(RowSampler[MultiviewSample]):
         (Two views of unequal variances admit more, up to their geometric mean: `SpikedModel`.)
     n_features : int, or one for each view
         At least the number of the view's signals.
-    bases : one orthogonal matrix for each view, optional
-        The first columns carry the view's signals. Default: drawn uniformly if `rng` is given, else coordinate axes.
+    bases : one orthogonal matrix or None for each view, optional
+        The first columns carry the view's signals. None: drawn uniformly if `rng` is given, else coordinate axes.
     rng : int, numpy.random.SeedSequence or numpy.random.Generator, optional
         Seed of the bases.
 

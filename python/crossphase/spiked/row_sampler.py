@@ -16,7 +16,10 @@ from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.errors import InputTypeError, InputValueError
 
 BLOCK_ROWS = 1024
-CHUNK_ROWS = 8 * BLOCK_ROWS  # 64 MiB of float64 with 512 + 512 features
+CHUNK_ROWS = (
+    4 * BLOCK_ROWS
+)  # 32 MiB of float64 with 512 + 512 features; twice that cost more in fresh pages than it gained
+MOST_ROWS = 2**40  # of 2^20 float64 columns: as many bytes as an index can count
 ROWS_STREAM = 0x726F7773  # "rows": keeps the rows' streams apart from the bases' and from children a caller spawns
 
 Sample = TypeVar("Sample")
@@ -80,7 +83,7 @@ class RowSampler(ABC, Generic[Sample]):
         position and the dtype, not on threads or chunks, and a longer sample begins with the shorter one. They may change
         with the version of NumPy, and with the BLAS and the processor it runs on.
         """
-        n_samples = check_integer(n_samples, "n_samples", least=1)
+        n_samples = check_integer(n_samples, "n_samples", least=1, most=MOST_ROWS)
         (rows,) = self.stream(
             n_samples,
             rng,
@@ -103,9 +106,10 @@ class RowSampler(ABC, Generic[Sample]):
     ) -> Iterator[Sample]:
         """The rows of `sample`, the same bytes, in chunks of `chunk_rows`, the last one shorter.
 
-        Memory is that of the chunks the caller holds, of the next one, and of a few blocks of 1024 rows a thread.
+        Memory is that of the chunks the caller holds, of the next one, and of a few blocks of 1024 rows a thread. A chunk
+        occupies as many threads as it has blocks: more than four of them need larger chunks.
         """
-        n_samples = check_integer(n_samples, "n_samples", least=1)
+        n_samples = check_integer(n_samples, "n_samples", least=1, most=MOST_ROWS)
         chunk_rows = check_integer(chunk_rows, "chunk_rows", least=1)
         if degrees_of_freedom is not None:
             degrees_of_freedom = check_number(degrees_of_freedom, "degrees_of_freedom", above=2)
@@ -115,9 +119,7 @@ class RowSampler(ABC, Generic[Sample]):
         def draw_block(block: int, out: Sequence[np.ndarray]) -> None:
             self._draw_block(derived_generator(seed, ROWS_STREAM, block), degrees_of_freedom, out)
 
-        def chunks() -> Iterator[
-            Sample
-        ]:  # a function of its own, so that bad arguments are refused before the first row
+        def chunks() -> Iterator[Sample]:  # apart from the checks, which must not wait for the first chunk
             carried: dict[int, list[np.ndarray]] = {}  # the block that the last chunk ended in
             for start in range(0, n_samples, chunk_rows):
                 rows = min(chunk_rows, n_samples - start)
