@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ridge_cv,
         signals,
         spectra,
+        spiked,
         whitening,
     )
     from crossphase._core import __version__
@@ -49,9 +50,27 @@ if TYPE_CHECKING:
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
     from crossphase.multiview_moments import MultiviewMoments
-    from crossphase.regimes import Regime, classify
+    from crossphase.regimes import (
+        Regime,
+        ca_boundary,
+        classify,
+        cp_boundary,
+    )
     from crossphase.ridge_cv import component_r2
-    from crossphase.spectra import coherence, null_correlations, prediction_operator
+    from crossphase.spectra import (
+        coherence,
+        null_correlations,
+        prediction_operator,
+    )
+    from crossphase.spiked import (
+        MultiviewSample,
+        MultiviewSpikedModel,
+        SpikedModel,
+        SpikedSample,
+        hard_bottleneck,
+        nuisance_covariance,
+        soft_bottleneck,
+    )
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
@@ -69,6 +88,7 @@ _MODULES = (
     "ridge_cv",
     "signals",
     "spectra",
+    "spiked",
     "whitening",
 )
 _HOME = {
@@ -86,20 +106,29 @@ _HOME = {
     "LabelMatrix": "labels",
     "MultiviewCrossAlignment": "multiview",
     "MultiviewMoments": "multiview_moments",
+    "MultiviewSample": "spiked",
+    "MultiviewSpikedModel": "spiked",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "SpikedModel": "spiked",
+    "SpikedSample": "spiked",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "ca_boundary": "regimes",
     "classify": "regimes",
     "coherence": "spectra",
     "component_r2": "ridge_cv",
+    "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "hard_bottleneck": "spiked",
+    "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
+    "soft_bottleneck": "spiked",
     "whitening_matrix": "whitening",
 }
 __all__ = [*_MODULES, *_HOME]  # noqa: PLE0604  (strings all the same)
