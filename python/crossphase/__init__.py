@@ -10,7 +10,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossphase import diagnosis, errors, labels, moments, reference, regimes, ridge_cv, signals, spectra, whitening
+    from crossphase import (
+        diagnosis,
+        errors,
+        labels,
+        moments,
+        phase_diagram,
+        reference,
+        regimes,
+        ridge_cv,
+        signals,
+        spectra,
+        whitening,
+    )
     from crossphase._core import __version__
     from crossphase.diagnosis import (
         Diagnosis,
@@ -27,6 +39,7 @@ if TYPE_CHECKING:
     )
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
+    from crossphase.phase_diagram import ParameterSweep, PhaseDiagram, PhasePoint
     from crossphase.regimes import Regime, classify
     from crossphase.ridge_cv import component_r2
     from crossphase.spectra import coherence, null_correlations, prediction_operator
@@ -37,6 +50,7 @@ _MODULES = (
     "errors",
     "labels",
     "moments",
+    "phase_diagram",
     "reference",
     "regimes",
     "ridge_cv",
@@ -53,6 +67,9 @@ _HOME = {
     "InputValueError": "errors",
     "InputWarning": "errors",
     "LabelMatrix": "labels",
+    "ParameterSweep": "phase_diagram",
+    "PhaseDiagram": "phase_diagram",
+    "PhasePoint": "phase_diagram",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",

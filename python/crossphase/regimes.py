@@ -42,7 +42,7 @@ def ca_boundary(kappa: np.ndarray, gamma_x: float, gamma_y: float) -> np.ndarray
     ``ν = κ² / sqrt((κ² + γ_x)(κ² + γ_y))``; Kamai et al. (2026), Prop. 3.1.
     """
     kappa2 = np.square(kappa)
-    return np.asarray(kappa2 / _positive_root((kappa2 + gamma_x) * (kappa2 + gamma_y)))
+    return _over_root(kappa2, (kappa2 + gamma_x) * (kappa2 + gamma_y))
 
 
 def cp_boundary(kappa: np.ndarray, gamma_x: float, gamma_tilde_y: float) -> np.ndarray:
@@ -51,8 +51,10 @@ def cp_boundary(kappa: np.ndarray, gamma_x: float, gamma_tilde_y: float) -> np.n
     ``ν = κ² / (sqrt(κ² + γ_x) sqrt(γ̃_y))``; Kamai et al. (2026), Prop. 3.1. For Y → X, pass γ_y and γ̃_x.
     """
     kappa2 = np.square(kappa)
-    return np.asarray(kappa2 / _positive_root((kappa2 + gamma_x) * gamma_tilde_y))
+    return _over_root(kappa2, (kappa2 + gamma_x) * gamma_tilde_y)
 
 
-def _positive_root(value: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(np.maximum(value, 1e-30)))  # κ = γ = 0 is a corner, not an error
+def _over_root(kappa2: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """No signal recovers nothing (κ = γ = 0 is a corner, not an error); nuisance without variance never stands above signal."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(kappa2 > 0, kappa2 / np.sqrt(variances), 0.0)
