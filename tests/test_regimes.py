@@ -75,3 +75,11 @@ def test_boundaries_of_many_strengths_and_of_the_corner() -> None:
     assert ca_boundary(kappas, 0.5, 0.5) == pytest.approx([0.0, 1 / 1.5, 4 / 4.5])
     assert cp_boundary(kappas, 0.0, 4.0) == pytest.approx([0.0, 0.5, 1.0])
     assert float(ca_boundary(0.0, 0.0, 0.0)) == 0.0
+
+
+def test_boundaries_have_no_smallest_unit() -> None:
+    """Signals of 1e-12 in the data's units have the boundaries of signals of 1; nuisance without variance does no harm."""
+    assert float(ca_boundary(1e-12, 1e-24, 1e-24)) == pytest.approx(0.5, rel=1e-14)
+    assert float(cp_boundary(1e-12, 1e-24, 2e-24)) == pytest.approx(0.5, rel=1e-14)
+    assert float(cp_boundary(1.0, 0.5, 0.0)) == math.inf
+    assert float(cp_boundary(0.0, 0.5, 0.0)) == 0.0

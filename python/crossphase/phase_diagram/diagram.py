@@ -207,12 +207,14 @@ class PhaseDiagram:
 
     def _gammas(self, way: Direction) -> tuple[float, float]:
         """Noise of the view predicted from, variance of nuisance in the predicted view."""
-        gamma, gamma_tilde, side = (
-            (self.gamma_x, self.gamma_tilde_y, "y")
-            if way is Direction.X_TO_Y
-            else (self.gamma_y, self.gamma_tilde_x, "x")
+        way = check_choice(way, "direction", Direction)
+        if way is Direction.BOTH:
+            raise InputValueError("a boundary belongs to one direction, x-to-y or y-to-x; got both.")
+        gamma, gamma_tilde = (
+            (self.gamma_x, self.gamma_tilde_y) if way is Direction.X_TO_Y else (self.gamma_y, self.gamma_tilde_x)
         )
         if gamma_tilde is None:
+            side = way[-1]
             raise InputValueError(
                 f"gamma_tilde_{side}, the variance of nuisance coordinates of {side.upper()}, must be given for direction {way}."
             )

@@ -28,8 +28,8 @@ LAST_MILLISECONDS = 1500  # time to read where the sweep ends
 def to_gif(diagram: PhaseDiagram, sweep: ParameterSweep) -> bytes:
     """The frames of a sweep in one endless film; all share one palette, so that no colour flickers."""
     frames = _frames(diagram, sweep)
-    first = next(frames)  # or a sentence, if matplotlib is missing; Pillow comes with it
-    from PIL.Image import Dither  # noqa: PLC0415
+    first = next(frames)
+    from PIL.Image import Dither  # noqa: PLC0415  (known to be there by now)
 
     palette = _palette(first)
     paletted = (frame.quantize(palette=palette, dither=Dither.NONE) for frame in itertools.chain([first], frames))
@@ -46,8 +46,9 @@ def _palette(frame: Image) -> Image:
     counted: Any = frame.getcolors(frame.width * frame.height)
     chosen = np.empty((0, 3))
     for _, color in sorted(counted, reverse=True):
-        # Pillow finds the nearest colour of a cell of 4 x 4 x 4 colours, up to 2 sqrt(3) off: nearer ones would be confused.
-        if len(chosen) < 256 and (np.linalg.norm(chosen - color, axis=1) > 4 * np.sqrt(3)).all():
+        # Pillow finds the nearest colour to the corner of a cell of 4 x 4 x 4, up to 3 sqrt(3) off: colours nearer to each
+        # other than twice that could be confused.
+        if len(chosen) < 256 and (np.linalg.norm(chosen - color, axis=1) > 6 * np.sqrt(3)).all():
             chosen = np.vstack([chosen, color])
     palette = Image.new("P", (1, 1))
     palette.putpalette(chosen.astype(int).ravel().tolist())
@@ -56,11 +57,11 @@ def _palette(frame: Image) -> Image:
 
 def _frames(diagram: PhaseDiagram, sweep: ParameterSweep) -> Iterator[Image]:
     """Axes, ticks and legend are drawn once; each frame adds regions, points and the title to a copy of them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  (an extra)
+    diagrams = list(sweep.diagrams(diagram))
+    figure, axes = lay_out(diagrams[0])  # or a sentence, if matplotlib is missing
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from PIL import Image  # noqa: PLC0415  (comes with matplotlib)
 
-    diagrams = list(sweep.diagrams(diagram))
-    figure, axes = lay_out(diagrams[0])
     figure.set_dpi(DOTS_PER_INCH)
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()  # places everything, title included; nothing may move from here on

@@ -49,11 +49,11 @@ def draw(diagram: PhaseDiagram) -> Figure:
 
 def lay_out(diagram: PhaseDiagram) -> tuple[Figure, Sequence[Axes]]:
     """Everything but what the parameters shape: frames, titles, legend."""
-    from matplotlib.lines import Line2D  # noqa: PLC0415  (an extra)
+    n_planes = len(diagram.ways)
+    figure = new_figure(0.9 + PLANE_WIDTH * n_planes, 1.7 + PLANE_HEIGHT)  # or a sentence, if matplotlib is missing
+    from matplotlib.lines import Line2D  # noqa: PLC0415
     from matplotlib.patches import Patch  # noqa: PLC0415
 
-    n_planes = len(diagram.ways)
-    figure = new_figure(0.9 + PLANE_WIDTH * n_planes, 1.7 + PLANE_HEIGHT)
     axes = list(figure.subplots(1, n_planes, squeeze=False)[0])
     for axis, way in zip(axes, diagram.ways, strict=True):
         frame_plane(axis, diagram.right_edge)
