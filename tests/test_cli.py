@@ -358,19 +358,16 @@ def test_phase_diagram_sweep(tmp_path):
             "gamma_tilde_x, the variance of nuisance coordinates of X, must be given",
         ),
         ([*PLANE[1:], "--direction", "up"], "'x-to-y', 'y-to-x', 'both'"),
-        ([*PLANE[1:], "--kappa-max", 0], "kappa_max must be a finite number > 0"),
         (
             [*PLANE[1:], "--point", "1"],
             "--point must be KAPPA,NU or KAPPA,NU,NAME with decimal points, e.g. --point 1.5,0.4,",
         ),
-        ([*PLANE[1:], "--point", "1,2"], "nu of a point must be a correlation in [0, 1]; got 2.0"),
         ([*PLANE[1:], "--point", "-1,0.2"], "kappa of a point must be a finite number >= 0"),
         (
             [*PLANE[1:], "--sweep", "gamma-z=1:2"],
             "must be one of gamma_x, gamma_y, gamma_tilde_x, gamma_tilde_y; got 'gamma_z'",
         ),
         ([*PLANE[1:], "--sweep", "gamma-x=1"], "e.g. --sweep gamma-tilde-y=0.1:100:60; got 'gamma-x=1'"),
-        ([*PLANE[1:], "--sweep", "gamma-x=1:2:many"], "e.g. --sweep gamma-tilde-y=0.1:100:60; got 'gamma-x=1:2:many'"),
         (
             [*PLANE[1:], "--sweep", "gamma-x=1:2"],
             "--sweep needs somewhere to go: --plot FILE.gif, --html FILE.html or --json",
@@ -379,7 +376,6 @@ def test_phase_diagram_sweep(tmp_path):
         ([*PLANE[1:], "--sweep", "gamma-tilde-x=1:2", "--direction", "x-to-y", "--html", "o.html"], "moves nothing"),
         ([*PLANE[1:], "--plot", "o.gif"], "--plot o.gif needs --sweep"),
         ([*PLANE[1:], "--html", "o.txt"], "--html must end in .html; got o.txt"),
-        ([*PLANE[1:], "--html", "no/o.html"], "does not exist; create it first"),
         (["--from", "nothing.json"], "--from: no such file: nothing.json"),
         (["--from", "list.json"], "this is not a diagnosis: its composite parameters lack kappa"),
         (["--from", "x.npy"], "--from: x.npy is not JSON"),

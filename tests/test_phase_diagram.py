@@ -112,6 +112,24 @@ def test_the_frame_shows_where_the_boundaries_bend(diagram: PhaseDiagram) -> Non
     assert diagram.replace(kappa_max=0.3).right_edge == 0.3
 
 
+@pytest.mark.parametrize("kappa_max", [1e-30, 9.99e29])
+def test_the_widest_and_narrowest_frames(kappa_max: float) -> None:
+    diagram = PhaseDiagram(0.0, 1e-60, gamma_tilde_x=0.0, gamma_tilde_y=9.99e59, kappa_max=kappa_max)
+    found = diagram.to_dict()["boundaries"]
+    assert all(0 < nu <= 1 for nu in found["nu_ca"][1:])
+    assert found["nu_cp"] == sorted(found["nu_cp"])
+    assert found["nu_cp"][-1] == pytest.approx(kappa_max / math.sqrt(9.99e59), rel=1e-14)
+    assert set(found["nu_cp_reverse"][1:]) == {"Infinity"}
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    half, two = np.float32(0.5), np.int64(2)
+    diagram = PhaseDiagram(half, half, two, points=[PhasePoint(two, half)])
+    assert diagram == PhaseDiagram(0.5, 0.5, 2.0, points=[PhasePoint(2.0, 0.5)])
+    assert json.loads(diagram.to_json())["parameters"]["gamma_tilde_y"] == 2.0
+    assert diagram.to_html() == PhaseDiagram(0.5, 0.5, 2.0, points=[PhasePoint(2.0, 0.5)]).to_html()
+
+
 def test_a_diagnosed_pair_is_where_its_composite_parameters_put_it() -> None:
     result = crossphase.diagnose(*load_demo())
     for source in (result, result.to_dict(), json.loads(result.to_json())):
@@ -170,10 +188,12 @@ def test_sweeps_step_by_ratios_over_a_decade() -> None:
         (lambda: PhaseDiagram(1, 1, 1, direction="both"), "gamma_tilde_x, .* must be given for direction y-to-x"),
         (lambda: PhaseDiagram(1, 1, 1, direction="up"), "direction must be one of x-to-y, y-to-x, both; got 'up'"),
         (lambda: PhaseDiagram(1, 1, 1, kappa_max=0), "kappa_max must be a finite number > 0"),
-        (lambda: PhaseDiagram(1, 1, 1).nu_ca(np.array([1.0, -2.0])), "kappa must be >= 0 .*; got -2"),
-        (lambda: PhaseDiagram(1, 1, 1).nu_ca(math.nan), "kappa must be >= 0 .*; got nan"),
+        (lambda: PhaseDiagram(1, 1, 1).nu_ca(np.array([1.0, -2.0])), "kappa must be 0, or >= .*; got -2"),
+        (lambda: PhaseDiagram(1, 1, 1).nu_ca(math.nan), "kappa must be 0, or >= .*; got nan"),
         (lambda: PhaseDiagram(1, 1, 1).nu_cp(1.0, "both"), "one direction"),
         (lambda: PhaseDiagram(1, 1, 1).nu_cp(1.0, "y-to-x"), "gamma_tilde_x, .* must be given"),
+        (lambda: PhaseDiagram(1e-61, 1, 1), "gamma_x must be 0 or at least 1e-60; got 1e-61. Choose other units"),
+        (lambda: PhasePoint(1e-31, 0.5), "kappa of a point must be 0 or at least 1e-30"),
         (lambda: PhasePoint(-0.1, 0.5), "kappa of a point must be .* >= 0"),
         (lambda: PhasePoint(1, 1.01), r"nu of a point must be a correlation in \[0, 1\]; got 1.01"),
         (lambda: PhasePoint(1, math.nan), "nu of a point must be a finite number"),
@@ -305,7 +325,7 @@ def test_texts_overlap_neither_each_other_nor_the_frame(diagram: PhaseDiagram) -
         (0.5, 0.5, "images, captions"),
         (0.51, 0.52, "RNA"),
         (0.0, 1.0, "corner"),
-        (0.8, 0.99, "$x_1"),
+        (0.8, 0.99, r"$\frac$"),
         (0.8, 0, "W" * 9),
     ]
     figure = diagram.replace(points=[PhasePoint(edge * x, nu, name) for x, nu, name in spots], kappa_max=edge).plot()
@@ -317,6 +337,15 @@ def test_texts_overlap_neither_each_other_nor_the_frame(diagram: PhaseDiagram) -
             assert axis.bbox.x0 <= box.x0 < box.x1 <= axis.bbox.x1
             assert axis.bbox.y0 <= box.y0 < box.y1 <= axis.bbox.y1
             assert not any(box.overlaps(other) for other in boxes[:i]), [text.get_text() for text in axis.texts]
+
+
+def test_points_out_of_sight_are_told_but_not_drawn() -> None:
+    pytest.importorskip("matplotlib")
+    diagram = PhaseDiagram(1, 1, 1, points=[PhasePoint(0.5, 0.2, "in"), PhasePoint(3, 0.2, "out")], kappa_max=1)
+    texts = {text.get_text() for text in diagram.plot().axes[0].texts}
+    assert "in" in texts
+    assert "out" not in texts
+    assert "  out: κ 3, ν 0.2" in str(diagram)
 
 
 def test_every_format_is_written(tmp_path: Path) -> None:

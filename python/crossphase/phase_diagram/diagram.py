@@ -13,8 +13,15 @@ import numpy as np
 from crossphase._scalars import check_choice, check_number
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.phase_diagram import serialize, text
-from crossphase.phase_diagram.parameters import WAYS, Direction, Parameter
-from crossphase.phase_diagram.points import LARGEST_KAPPA, LocatedPoint, PhasePoint
+from crossphase.phase_diagram.parameters import (
+    KAPPA_RANGE,
+    VARIANCE_RANGE,
+    WAYS,
+    Direction,
+    Parameter,
+    check_size,
+)
+from crossphase.phase_diagram.points import LocatedPoint, PhasePoint
 from crossphase.regimes import ca_boundary, classify, cp_boundary
 
 if TYPE_CHECKING:
@@ -22,8 +29,6 @@ if TYPE_CHECKING:
 
     from crossphase.diagnosis import Diagnosis
     from crossphase.phase_diagram.sweep import ParameterSweep
-
-LARGEST_VARIANCE = 1e60  # the boundaries multiply two of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,10 @@ class PhaseDiagram:
         for name in Parameter:
             value = getattr(self, name)
             if value is not None or name in (Parameter.GAMMA_X, Parameter.GAMMA_Y):
-                check_number(value, name, least=0.0, below=LARGEST_VARIANCE)
+                object.__setattr__(self, name, check_size(value, name, VARIANCE_RANGE))
         if self.kappa_max is not None:
-            check_number(self.kappa_max, "kappa_max", above=0.0, below=LARGEST_KAPPA)
+            check_number(self.kappa_max, "kappa_max", above=0.0)
+            object.__setattr__(self, "kappa_max", check_size(self.kappa_max, "kappa_max", KAPPA_RANGE))
         object.__setattr__(self, "points", _named(self.points))
         if self.direction is not None:
             object.__setattr__(self, "direction", check_choice(self.direction, "direction", Direction))
@@ -136,10 +142,7 @@ class PhaseDiagram:
     def edge_beyond(self, kappa: float) -> float:
         """A right edge that shows `kappa` and every point; two digits, rounded up."""
         furthest = max(kappa, *(1.25 * point.kappa for point in self.points), 0.0)
-        if furthest == 0:
-            return 1.0
-        digit = 10.0 ** (math.floor(math.log10(furthest)) - 1)
-        return float(f"{math.ceil(furthest / digit * (1 - 1e-12)) * digit:.2g}")  # 2.0000000000000004 is 2
+        return float(f"{1.05 * furthest:.1e}") or 1.0  # 5 % more: two digits round by at most that
 
     def kappas(self, n_kappas: int = 400) -> np.ndarray:
         """Signal strengths from 0 to the right edge."""
@@ -235,9 +238,12 @@ def _named(points: Sequence[PhasePoint]) -> tuple[PhasePoint, ...]:
 
 def _strengths(kappa: float | np.ndarray) -> np.ndarray:
     strengths = np.asarray(kappa, dtype=np.float64)
-    is_wrong = ~((strengths >= 0) & (strengths < LARGEST_KAPPA))
-    if is_wrong.any():
-        raise InputValueError(f"kappa must be >= 0 and < {LARGEST_KAPPA:g}; got {strengths[is_wrong].flat[0]}.")
+    least = KAPPA_RANGE**-2  # far below any κ of a point, for grids that begin at 0; its fourth power is still a number
+    is_right = (strengths == 0) | ((strengths >= least) & (strengths < KAPPA_RANGE))
+    if not is_right.all():
+        raise InputValueError(
+            f"kappa must be 0, or >= {least:g} and < {KAPPA_RANGE:g}; got {strengths[~is_right].flat[0]}."
+        )
     return strengths
 
 

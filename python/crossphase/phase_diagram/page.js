@@ -236,7 +236,8 @@ function addParameter(parent, name, [low, high], label, hasZero) {
 
 function isAllowed(name, value) {
   if (name === "direction") return value === "both" || value in WAYS;
-  return name === "kappa_max" ? value > 0 && value < 1e30 : value >= 0 && value < 1e60;
+  const [largest, zero] = name === "kappa_max" ? [1e30, NaN] : [1e60, 0]; // as check_size has it
+  return value === zero || (value >= 1 / largest && value < largest);
 }
 
 function addDirections() {

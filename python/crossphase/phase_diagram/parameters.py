@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
+from crossphase._scalars import check_number
 from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, Objective
+from crossphase.errors import InputValueError
+
+# Within these no product in the boundaries overflows or vanishes.
+KAPPA_RANGE, VARIANCE_RANGE = (1e-30, 1e30), (1e-60, 1e60)
 
 
 class Parameter(StrEnum):
@@ -45,3 +51,12 @@ class Direction(StrEnum):
 
 
 WAYS = (Direction.X_TO_Y, Direction.Y_TO_X)
+
+
+def check_size(value: Any, name: str, allowed: tuple[float, float]) -> float:
+    """`value` as 0 or a number in the allowed range, or a sentence."""
+    least, largest = allowed
+    number = check_number(value, name, least=0.0, below=largest)
+    if 0 < number < least:
+        raise InputValueError(f"{name} must be 0 or at least {least:g}; got {number:g}. Choose other units.")
+    return number

@@ -76,15 +76,16 @@ def caption(diagram: PhaseDiagram) -> str:
 
 
 def draw_plane(axis: Axes, diagram: PhaseDiagram, way: Direction) -> list[Artist]:
-    """Regions, boundaries and points; what was drawn, from the bottom up."""
+    """Regions, boundaries and the points in sight; what was drawn, from the bottom up."""
     from matplotlib.patheffects import withStroke  # noqa: PLC0415  (an extra)
 
-    marks = [_box(point.kappa / diagram.right_edge, point.nu, 0.0, 0.0) for point in diagram.points]
-    boxes = _place_names(diagram.points, marks)
+    points = [point for point in diagram.points if point.kappa <= diagram.right_edge]
+    marks = [_box(point.kappa / diagram.right_edge, point.nu, 0.0, 0.0) for point in points]
+    boxes = _place_names(points, marks)
     taken = np.reshape([*marks, *boxes], (-1, 4))
     kappa = diagram.kappas()
     drawn = draw_regions(axis, kappa, diagram.nu_ca(kappa), diagram.nu_cp(kappa, way), taken)
-    for point, box in zip(diagram.points, boxes, strict=True):
+    for point, box in zip(points, boxes, strict=True):
         drawn += axis.plot([point.kappa], [point.nu], **POINT, clip_on=False, zorder=5)
         left, bottom, right, top = box
         x = point.kappa / diagram.right_edge

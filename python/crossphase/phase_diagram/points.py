@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from crossphase._scalars import check_number
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.phase_diagram.parameters import KAPPA_RANGE, check_size
 from crossphase.regimes import Regime
-
-LARGEST_KAPPA = 1e30  # the boundaries take fourth powers
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +19,9 @@ class PhasePoint:
     name: str = ""
 
     def __post_init__(self) -> None:
-        check_number(self.kappa, "kappa of a point", least=0.0, below=LARGEST_KAPPA)
-        if check_number(self.nu, "nu of a point", least=0.0) > 1:
+        object.__setattr__(self, "kappa", check_size(self.kappa, "kappa of a point", KAPPA_RANGE))
+        object.__setattr__(self, "nu", check_number(self.nu, "nu of a point", least=0.0))
+        if self.nu > 1:
             raise InputValueError(f"nu of a point must be a correlation in [0, 1]; got {self.nu}.")
         if not isinstance(self.name, str):
             raise InputTypeError(f"name of a point must be a string; got {self.name!r}.")

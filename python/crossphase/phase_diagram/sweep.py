@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossphase._scalars import check_choice, check_integer, check_number
+from crossphase._scalars import check_choice, check_integer
 from crossphase.errors import InputValueError
-from crossphase.phase_diagram.diagram import LARGEST_VARIANCE, PhaseDiagram
-from crossphase.phase_diagram.parameters import Direction, Parameter
+from crossphase.phase_diagram.diagram import PhaseDiagram
+from crossphase.phase_diagram.parameters import VARIANCE_RANGE, Direction, Parameter, check_size
 
 MOST_VALUES = 1000  # a GIF of more takes minutes to write and to load
 MILLISECONDS = 80  # a value, in motion
@@ -26,9 +26,7 @@ class ParameterSweep:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameter", check_choice(self.parameter, "parameter of a sweep", Parameter))
-        values = tuple(
-            check_number(value, "value of a sweep", least=0.0, below=LARGEST_VARIANCE) for value in self.values
-        )
+        values = tuple(check_size(value, "value of a sweep", VARIANCE_RANGE) for value in self.values)
         check_integer(len(values), "number of values of a sweep", least=2, most=MOST_VALUES)
         object.__setattr__(self, "values", values)
 
@@ -37,7 +35,7 @@ class ParameterSweep:
         """From `start` to `stop`, in equal ratios if one is ten times the other or more, else in equal steps."""
         check_integer(n_values, "number of values of a sweep", least=2, most=MOST_VALUES)
         for name, value in (("start", start), ("stop", stop)):
-            check_number(value, f"{name} of a sweep", least=0.0, below=LARGEST_VARIANCE)
+            check_size(value, f"{name} of a sweep", VARIANCE_RANGE)
         if start == stop:
             raise InputValueError(f"a sweep must move: start and stop are both {start:g}.")
         low, high = sorted((start, stop))
