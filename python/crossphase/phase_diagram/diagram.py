@@ -238,11 +238,14 @@ def _named(points: Sequence[PhasePoint]) -> tuple[PhasePoint, ...]:
 
 def _strengths(kappa: float | np.ndarray) -> np.ndarray:
     strengths = np.asarray(kappa, dtype=np.float64)
-    least = KAPPA_RANGE**-2  # far below any κ of a point, for grids that begin at 0; its fourth power is still a number
-    is_right = (strengths == 0) | ((strengths >= least) & (strengths < KAPPA_RANGE))
+    least, largest = (
+        KAPPA_RANGE[0] ** 2,
+        KAPPA_RANGE[1],
+    )  # a grid from 0 goes below any point; fourth powers are still numbers
+    is_right = (strengths == 0) | ((strengths >= least) & (strengths < largest))
     if not is_right.all():
         raise InputValueError(
-            f"kappa must be 0, or >= {least:g} and < {KAPPA_RANGE:g}; got {strengths[~is_right].flat[0]}."
+            f"kappa must be 0, or >= {least:g} and < {largest:g}; got {strengths[~is_right].flat[0]}."
         )
     return strengths
 

@@ -236,8 +236,8 @@ function addParameter(parent, name, [low, high], label, hasZero) {
 
 function isAllowed(name, value) {
   if (name === "direction") return value === "both" || value in WAYS;
-  const [largest, zero] = name === "kappa_max" ? [1e30, NaN] : [1e60, 0]; // as check_size has it
-  return value === zero || (value >= 1 / largest && value < largest);
+  const [least, largest] = name === "kappa_max" ? [1e-30, 1e30] : [1e-60, 1e60]; // as parameters.py has it
+  return (value === 0 && name !== "kappa_max") || (value >= least && value < largest);
 }
 
 function addDirections() {
