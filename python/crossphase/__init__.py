@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         labels,
         moments,
         multiview,
+        phase_diagram,
         reference,
         regimes,
         ridge_cv,
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
     from crossphase.multiview_moments import MultiviewMoments
+    from crossphase.phase_diagram import (
+        ParameterSweep,
+        PhaseDiagram,
+        PhasePoint,
+    )
     from crossphase.regimes import (
         Regime,
         ca_boundary,
@@ -83,6 +89,7 @@ _MODULES = (
     "labels",
     "moments",
     "multiview",
+    "phase_diagram",
     "reference",
     "regimes",
     "ridge_cv",
@@ -108,6 +115,9 @@ _HOME = {
     "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
     "MultiviewSpikedModel": "spiked",
+    "ParameterSweep": "phase_diagram",
+    "PhaseDiagram": "phase_diagram",
+    "PhasePoint": "phase_diagram",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
