@@ -10,7 +10,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossphase import diagnosis, errors, labels, moments, reference, regimes, ridge_cv, signals, spectra, whitening
+    from crossphase import (
+        diagnosis,
+        errors,
+        information,
+        labels,
+        moments,
+        reference,
+        regimes,
+        ridge_cv,
+        rus,
+        signals,
+        spectra,
+        whitening,
+    )
     from crossphase._core import __version__
     from crossphase.diagnosis import (
         Diagnosis,
@@ -25,21 +38,31 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.information import (
+        InformationDecomposition,
+        gaussian_information_bias,
+        gaussian_information_decomposition,
+        information_decomposition,
+        mutual_information,
+    )
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.regimes import Regime, classify
     from crossphase.ridge_cv import component_r2
+    from crossphase.rus import FeatureTransforms, RUSInformation, RUSModel, RUSSample, RUSSplits
     from crossphase.spectra import coherence, null_correlations, prediction_operator
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
     "diagnosis",
     "errors",
+    "information",
     "labels",
     "moments",
     "reference",
     "regimes",
     "ridge_cv",
+    "rus",
     "signals",
     "spectra",
     "whitening",
@@ -49,10 +72,16 @@ _HOME = {
     "CrossMoments": "moments",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
+    "FeatureTransforms": "rus",
+    "InformationDecomposition": "information",
     "InputTypeError": "errors",
     "InputValueError": "errors",
     "InputWarning": "errors",
     "LabelMatrix": "labels",
+    "RUSInformation": "rus",
+    "RUSModel": "rus",
+    "RUSSample": "rus",
+    "RUSSplits": "rus",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
@@ -64,6 +93,10 @@ _HOME = {
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "gaussian_information_bias": "information",
+    "gaussian_information_decomposition": "information",
+    "information_decomposition": "information",
+    "mutual_information": "information",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
     "whitening_matrix": "whitening",
