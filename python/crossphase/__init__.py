@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         cross_prediction,
         diagnosis,
         errors,
+        information,
         joint,
         labels,
         moments,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         reference,
         regimes,
         ridge_cv,
+        rus,
         signals,
         spectra,
         spiked,
@@ -46,6 +48,13 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.information import (
+        InformationDecomposition,
+        gaussian_information_bias,
+        gaussian_information_decomposition,
+        information_decomposition,
+        mutual_information,
+    )
     from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
@@ -63,6 +72,13 @@ if TYPE_CHECKING:
         cp_boundary,
     )
     from crossphase.ridge_cv import component_r2
+    from crossphase.rus import (
+        FeatureTransforms,
+        RUSInformation,
+        RUSModel,
+        RUSSample,
+        RUSSplits,
+    )
     from crossphase.spectra import (
         coherence,
         null_correlations,
@@ -85,6 +101,7 @@ _MODULES = (
     "cross_prediction",
     "diagnosis",
     "errors",
+    "information",
     "joint",
     "labels",
     "moments",
@@ -93,6 +110,7 @@ _MODULES = (
     "reference",
     "regimes",
     "ridge_cv",
+    "rus",
     "signals",
     "spectra",
     "spiked",
@@ -106,6 +124,8 @@ _HOME = {
     "CrossPrediction": "cross_prediction",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
+    "FeatureTransforms": "rus",
+    "InformationDecomposition": "information",
     "InputTypeError": "errors",
     "InputValueError": "errors",
     "InputWarning": "errors",
@@ -118,6 +138,10 @@ _HOME = {
     "ParameterSweep": "phase_diagram",
     "PhaseDiagram": "phase_diagram",
     "PhasePoint": "phase_diagram",
+    "RUSInformation": "rus",
+    "RUSModel": "rus",
+    "RUSSample": "rus",
+    "RUSSplits": "rus",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
@@ -134,7 +158,11 @@ _HOME = {
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "gaussian_information_bias": "information",
+    "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
+    "information_decomposition": "information",
+    "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
