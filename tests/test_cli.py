@@ -202,7 +202,7 @@ def test_version_help_and_no_arguments():
     import crossphase
 
     assert run("--version").stdout.strip() == crossphase.__version__
-    for command in ("diagnose", "demo", "doctor"):
+    for command in ("diagnose", "demo", "doctor", "phase-diagram"):
         shown = run(command, "--help")
         assert shown.returncode == 0
         assert "Exit codes" in shown.stdout
@@ -280,3 +280,127 @@ def test_ctrl_c_leaves_cleanly(files):
     assert process.returncode == EXIT_INTERRUPTED
     assert (out, err) == ("", "error: interrupted\n")
     assert sorted(p.name for p in files.iterdir()) == ["labels.npy", "x.npy", "y.npy"]
+
+
+PLANE = ("phase-diagram", "--gamma-x", 0.5, "--gamma-y", 0.5, "--gamma-tilde-y", 10)
+
+
+def test_phase_diagram_table_json_picture_and_page(tmp_path):
+    done = run(
+        *(*PLANE, "--point", "1.5,0.5,images, captions", "--point", "1,0"),
+        *("--json", tmp_path / "o.json", "--plot", tmp_path / "o.png", "--html", tmp_path / "o.html"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "images, captions: κ 1.5, ν 0.5\n    X → Y: alignment only" in done.stdout
+    found = json.loads((tmp_path / "o.json").read_text())
+    assert [(point["name"], point["regime"]) for point in found["points"]] == [
+        ("images, captions", "ca_only"),
+        ("point 2", "both"),
+    ]
+    assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "o.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_phase_diagram_without_files_is_a_table_and_json_alone_is_json():
+    assert "predict Y from X" in run(*PLANE).stdout
+    done = run(*PLANE, "--gamma-tilde-x", 1, "--direction", "y-to-x", "--json", "-")
+    assert json.loads(done.stdout)["directions"] == ["y-to-x"]
+
+
+def test_phase_diagram_of_a_diagnosis(tmp_path):
+    run("demo", "--json", tmp_path / "result.json")
+    composite = json.loads((tmp_path / "result.json").read_text())["composite"]
+    done = run("phase-diagram", "--from", tmp_path / "result.json", "--gamma-tilde-y", 0.1, "--json", "-")
+    found = json.loads(done.stdout)
+    assert found["parameters"] == {
+        **{name: composite[name] for name in ("gamma_x", "gamma_y", "gamma_tilde_x")},
+        "gamma_tilde_y": 0.1,
+    }
+    (pair,) = found["points"]
+    assert (pair["kappa"], pair["nu"]) == (composite["kappa"], composite["nu"])
+    assert pair["regime_reverse"] == composite["regime_reverse"]
+
+
+def test_phase_diagram_sweep(tmp_path):
+    done = run(
+        *(
+            "phase-diagram",
+            "--gamma-x",
+            0.5,
+            "--gamma-y",
+            0.5,
+            "--sweep",
+            "gamma-tilde-y=0.1:100:4",
+            "--point",
+            "1.5,0.5",
+        ),
+        *("--plot", tmp_path / "o.gif", "--html", tmp_path / "o.html", "--json", tmp_path / "o.json"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "o.gif").read_bytes().startswith(b"GIF89a")
+    found = json.loads((tmp_path / "o.json").read_text())["sweep"]
+    assert [points[0]["regime"] for points in found["points"]] == ["both", "both", "ca_only", "ca_only"]
+    assert json.dumps(found["values"]) in (tmp_path / "o.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "--gamma-x and --gamma-y must be given, e.g. --gamma-x 0.5; or --from RESULT.json"),
+        (
+            ["--gamma-x", 1, "--gamma-y", 1],
+            "gamma_tilde_y (to predict Y from X) or gamma_tilde_x (to predict X from Y)",
+        ),
+        (["--gamma-x", -1, "--gamma-y", 1, "--gamma-tilde-y", 1], "gamma_x must be a finite number >= 0"),
+        (["--gamma-x", "much"], "'--gamma-x'"),
+        (
+            [*PLANE[1:], "--direction", "both"],
+            "gamma_tilde_x, the variance of nuisance coordinates of X, must be given",
+        ),
+        ([*PLANE[1:], "--direction", "up"], "'x-to-y', 'y-to-x', 'both'"),
+        (
+            [*PLANE[1:], "--point", "1"],
+            "--point must be KAPPA,NU or KAPPA,NU,NAME with decimal points, e.g. --point 1.5,0.4,",
+        ),
+        ([*PLANE[1:], "--point", "-1,0.2"], "kappa of a point must be a finite number >= 0"),
+        (
+            [*PLANE[1:], "--sweep", "gamma-z=1:2"],
+            "must be one of gamma_x, gamma_y, gamma_tilde_x, gamma_tilde_y; got 'gamma_z'",
+        ),
+        ([*PLANE[1:], "--sweep", "gamma-x=1"], "e.g. --sweep gamma-tilde-y=0.1:100:60; got 'gamma-x=1'"),
+        (
+            [*PLANE[1:], "--sweep", "gamma-x=1:2"],
+            "--sweep needs somewhere to go: --plot FILE.gif, --html FILE.html or --json",
+        ),
+        ([*PLANE[1:], "--sweep", "gamma-x=1:2", "--plot", "o.png"], "--plot must end in .gif; got o.png"),
+        ([*PLANE[1:], "--sweep", "gamma-tilde-x=1:2", "--direction", "x-to-y", "--html", "o.html"], "moves nothing"),
+        ([*PLANE[1:], "--plot", "o.gif"], "--plot o.gif needs --sweep"),
+        ([*PLANE[1:], "--html", "o.txt"], "--html must end in .html; got o.txt"),
+        (["--from", "nothing.json"], "--from: no such file: nothing.json"),
+        (["--from", "list.json"], "this is not a diagnosis: its composite parameters lack kappa"),
+        (["--from", "x.npy"], "--from: x.npy is not JSON"),
+        (["--from", "deep.json"], "--from: deep.json is not JSON"),
+        (["--from", "list.json", "--json", "list.json"], "list.json is one of the inputs; choose another name."),
+    ],
+)
+def test_phase_diagram_refuses_with_a_sentence(files, arguments, sentence):
+    (files / "list.json").write_text("[1, 2]")
+    (files / "deep.json").write_text("[" * 100_000)
+    before = {path.name: path.stat().st_mtime_ns for path in files.iterdir()}
+    done = run("phase-diagram", *arguments, cwd=files)
+    assert (done.returncode, done.stdout) == (EXIT_BAD_INPUT, "")
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert {path.name: path.stat().st_mtime_ns for path in files.iterdir()} == before
+
+
+def test_pictures_without_matplotlib_are_refused_before_the_work(tmp_path):
+    (tmp_path / "matplotlib.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'matplotlib'\", name='matplotlib')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for ending, sweep in (("png", ()), ("gif", ("--sweep", "gamma-x=1:2"))):
+        done = run(*PLANE, *sweep, "--plot", tmp_path / f"o.{ending}", env=environment)
+        assert done.returncode == EXIT_FAILED
+        assert done.stderr == 'error: --plot needs matplotlib: pip install "crossphase[report]"\n'
+    assert run(*PLANE, "--html", tmp_path / "o.html", env=environment).returncode == 0

@@ -61,7 +61,9 @@ def test_dependencies_are_few():
 
 def test_types_are_shipped():
     package = Path(crossphase.__file__).parent
-    for name in ("py.typed", "_core/__init__.pyi", "_core/cpu.pyi", "diagnosis/schema.json", "demo_data/LICENSE.txt"):
+    stubs = ("py.typed", "_core/__init__.pyi", "_core/cpu.pyi")
+    data = ("diagnosis/schema.json", "demo_data/LICENSE.txt", "phase_diagram/page.html", "phase_diagram/page.js")
+    for name in (*stubs, *data):
         assert (package / name).is_file(), name
 
 
@@ -94,8 +96,10 @@ def test_the_extension_links_no_runtime_of_its_own():
 def test_docstring_examples():
     import doctest
 
-    import crossphase.diagnosis.run as module
+    import crossphase.diagnosis.run
+    import crossphase.phase_diagram.diagram
 
-    outcome = doctest.testmod(module)
-    assert outcome.attempted > 0
-    assert outcome.failed == 0
+    for module in (crossphase.diagnosis.run, crossphase.phase_diagram.diagram):
+        outcome = doctest.testmod(module)
+        assert outcome.attempted > 0
+        assert outcome.failed == 0

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
         cross_prediction,
         diagnosis,
         errors,
+        information,
         joint,
         labels,
         moments,
+        multiview,
+        phase_diagram,
         reference,
         regimes,
         ridge_cv,
+        rus,
         signals,
         spectra,
         spiked,
@@ -44,12 +48,42 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.information import (
+        InformationDecomposition,
+        gaussian_information_bias,
+        gaussian_information_decomposition,
+        information_decomposition,
+        mutual_information,
+    )
     from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
-    from crossphase.regimes import Regime, ca_boundary, classify, cp_boundary
+    from crossphase.multiview import MultiviewCrossAlignment
+    from crossphase.multiview_moments import MultiviewMoments
+    from crossphase.phase_diagram import (
+        ParameterSweep,
+        PhaseDiagram,
+        PhasePoint,
+    )
+    from crossphase.regimes import (
+        Regime,
+        ca_boundary,
+        classify,
+        cp_boundary,
+    )
     from crossphase.ridge_cv import component_r2
-    from crossphase.spectra import coherence, null_correlations, prediction_operator
+    from crossphase.rus import (
+        FeatureTransforms,
+        RUSInformation,
+        RUSModel,
+        RUSSample,
+        RUSSplits,
+    )
+    from crossphase.spectra import (
+        coherence,
+        null_correlations,
+        prediction_operator,
+    )
     from crossphase.spiked import (
         MultiviewSample,
         MultiviewSpikedModel,
@@ -67,12 +101,16 @@ _MODULES = (
     "cross_prediction",
     "diagnosis",
     "errors",
+    "information",
     "joint",
     "labels",
     "moments",
+    "multiview",
+    "phase_diagram",
     "reference",
     "regimes",
     "ridge_cv",
+    "rus",
     "signals",
     "spectra",
     "spiked",
@@ -86,13 +124,24 @@ _HOME = {
     "CrossPrediction": "cross_prediction",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
+    "FeatureTransforms": "rus",
+    "InformationDecomposition": "information",
     "InputTypeError": "errors",
     "InputValueError": "errors",
     "InputWarning": "errors",
     "JointObjective": "joint",
     "LabelMatrix": "labels",
+    "MultiviewCrossAlignment": "multiview",
+    "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
     "MultiviewSpikedModel": "spiked",
+    "ParameterSweep": "phase_diagram",
+    "PhaseDiagram": "phase_diagram",
+    "PhasePoint": "phase_diagram",
+    "RUSInformation": "rus",
+    "RUSModel": "rus",
+    "RUSSample": "rus",
+    "RUSSplits": "rus",
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
@@ -109,7 +158,11 @@ _HOME = {
     "cross_moments": "moments",
     "diagnose": "diagnosis",
     "encode_labels": "labels",
+    "gaussian_information_bias": "information",
+    "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
+    "information_decomposition": "information",
+    "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",

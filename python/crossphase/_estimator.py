@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import (
@@ -19,13 +19,14 @@ from sklearn.utils._set_output import _wrap_data_with_container  # what `set_out
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from crossphase._threads import resolve_n_threads
+from crossphase.cholesky_factor import Regularization
 from crossphase.closed_forms import n_components_of
 from crossphase.covariances import PairCovariances, PairMoments, PooledMoments, pooled
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.pair_factors import PairFactors
 from crossphase.projection import project
-from crossphase.ridge_selection import N_FOLDS, RidgeRule, check_ridge, choose_ridges
+from crossphase.ridge_selection import N_FOLDS, PairRegularization, RidgeRule, check_ridge, choose_regularization
 from crossphase.samples import as_samples
 
 _FLOATS = (np.float64, np.float32, np.float16)  # read as they are; all else is cast to float64
@@ -57,8 +58,8 @@ class CrossModalEstimator(
         """Raise for parameters of the subclass that are out of range."""
 
     @abstractmethod
-    def _solve(self, factors: PairFactors, n_components: int | None) -> Any:
-        """The optimum for these moments: an object with `weights_x`, `weights_y` and `coef`."""
+    def _solve(self, factors: PairFactors, n_components: int) -> Any:
+        """The optimum for these moments, an object with `weights_x`, `weights_y` and `coef`; components that exist."""
 
     @abstractmethod
     def _held_out_loss(self, solution: Any, training: PairMoments, held_out: PairMoments) -> float:
@@ -80,13 +81,13 @@ class CrossModalEstimator(
         numpy.linalg.LinAlgError
             A covariance that has to be inverted is singular, and `ridge` is 0.
         """
-        self._take_rows(X, Y, is_first=True)
+        self._take_rows(X, Y, is_first=True, least=2)
         self._solve_moments()
         return self
 
     def partial_fit(self, X: Any, Y: Any) -> Self:
         """Take more rows. The closed form is solved when a result is asked for, so early chunks may be small."""
-        self._take_rows(X, Y, is_first=not hasattr(self, "moments_"))
+        self._take_rows(X, Y, is_first=not hasattr(self, "moments_"), least=1)
         self._solution = None
         return self
 
@@ -121,7 +122,7 @@ class CrossModalEstimator(
         self._solve_moments()
         return self
 
-    def _take_rows(self, X: Any, Y: Any, *, is_first: bool) -> None:
+    def _take_rows(self, X: Any, Y: Any, *, is_first: bool, least: int) -> None:
         self._check_parameters()
         needs_folds = isinstance(rule := check_ridge(self.ridge), RidgeRule) and rule.needs_folds
         x, y = validate_data(
@@ -132,7 +133,7 @@ class CrossModalEstimator(
             dtype=_FLOATS,
             multi_output=True,
             y_numeric=True,
-            ensure_min_samples=2 if is_first else 1,
+            ensure_min_samples=least,
         )
         y = check_array(y, dtype=_FLOATS, ensure_2d=False, input_name="Y", ensure_min_samples=0)
         names = getattr(Y, "columns", None)
@@ -173,18 +174,34 @@ class CrossModalEstimator(
         return matrix
 
     def _solve_moments(self) -> None:
-        folds = [state for state in self.moments_ if state.n_samples > 1]
+        folds = [state for state in self.moments_ if state.n_samples > 0]
+        if not folds:
+            raise InputValueError("the moments hold no rows; update them first.")
         moments: PairMoments = folds[0] if len(folds) == 1 else pooled(folds)
 
+        k = n_components_of(moments, self.n_components)
+
         def held_out_loss(training: PairMoments, held_out: PairMoments, ridge: float) -> float:
-            solution = self._solve(PairFactors(training, ridge_x=ridge, ridge_y=ridge), self.n_components)
+            regularization = Regularization(ridge)
+            solution = self._solve(PairFactors(training, x=regularization, y=regularization), k)
             return self._held_out_loss(solution, training, held_out)
 
-        n_components_of(moments, self.n_components)
-        ridges = choose_ridges(check_ridge(self.ridge), folds, held_out_loss)
-        self._solution = self._solve(PairFactors(moments, ridge_x=ridges.x, ridge_y=ridges.y), self.n_components)
+        chosen = choose_regularization(
+            check_ridge(self.ridge), folds, held_out_loss, n_threads=resolve_n_threads(self.n_threads)
+        )
+        solution = self._solve(PairFactors(moments, x=chosen.x, y=chosen.y), k)
+        n_found = solution.weights_x.shape[1]
+        if n_found == 0:
+            raise InputValueError(
+                "X and Y share no direction: their cross-covariance is zero. Check that rows are paired."
+            )
+        if self.n_components is not None and n_found < k:
+            raise InputValueError(
+                f"n_components must be at most {n_found}, the number of directions that X and Y share here; got {k}."
+            )
+        self._solution = solution
         self._means = moments.mean_x, moments.mean_y
-        self._ridges = ridges
+        self._regularization = chosen
 
     # Results ---------------------------------------------------------------------------------------------------------
 
@@ -226,22 +243,10 @@ class CrossModalEstimator(
         return np.asarray(self._means[1])
 
     @property
-    def ridge_x_(self) -> float:
-        """Ridge of X's covariance that was used, in units of the mean variance of its columns."""
+    def regularization_(self) -> PairRegularization:
+        """What was done to the covariances: ridge and shrinkage of `x` and of `y`, and the `rule` that chose them."""
         _ = self._solved
-        return self._ridges.x
-
-    @property
-    def ridge_y_(self) -> float:
-        """Ridge of Y's covariance that was used, in units of the mean variance of its columns."""
-        _ = self._solved
-        return self._ridges.y
-
-    @property
-    def ridge_rule_(self) -> str | None:
-        """The rule that found the ridges ("cross_validation", "oas", ...); None if they were given as a number."""
-        _ = self._solved
-        return None if self._ridges.rule is None else self._ridges.rule.value
+        return self._regularization
 
     @property
     def n_components_(self) -> int:
@@ -261,11 +266,11 @@ class CrossModalEstimator(
         return self._project(x, "X", self.mean_x_, self.weights_x_)
 
     def transform_y(self, Y: Any) -> np.ndarray:
-        """Scores of Y, shape (n_samples, n_components_); columns pair with those of `transform`."""
+        """Scores of Y, shape (n_samples, n_components_); columns pair with those of `transform` and are named like them."""
         check_is_fitted(self)
         y = check_array(Y, dtype=_FLOATS, ensure_2d=False, input_name="Y")
         scores = self._project(self._as_columns(y, getattr(Y, "columns", None)), "Y", self.mean_y_, self.weights_y_)
-        return np.asarray(_wrap_data_with_container("transform", scores, Y, self))
+        return cast(np.ndarray, _wrap_data_with_container("transform", scores, Y, self))
 
     def predict(self, X: Any) -> np.ndarray:
         """Y as predicted from X, shape (n_samples, n_features_y), or (n_samples,) if Y was a vector."""
@@ -296,10 +301,13 @@ def explained_variance(coef: np.ndarray, training: PairMoments, held_out: PairMo
 
     The held-out squared error is its variance plus its squared mean; all of it follows from moments.
     """
+    variance = float(np.trace(held_out.cov_yy))
+    if variance <= 0:
+        return 0.0  # nothing to explain
     error = (
-        np.trace(held_out.cov_yy)
+        variance
         - 2 * np.vdot(coef, held_out.cov_xy.T)
         + np.vdot(coef @ held_out.cov_xx, coef)
         + np.sum((held_out.mean_y - training.mean_y - coef @ (held_out.mean_x - training.mean_x)) ** 2)
     )
-    return float(1 - error / np.trace(held_out.cov_yy))
+    return float(1 - error / variance)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from crossphase._scalars import check_integer
 from crossphase.errors import InputTypeError
+
+Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator
 
 
 def seed_sequence(rng: Any) -> np.random.SeedSequence:
@@ -26,4 +28,4 @@ def seed_sequence(rng: Any) -> np.random.SeedSequence:
 def derived_generator(seed: np.random.SeedSequence, *key: int) -> np.random.Generator:
     """Generator of the stream `key` of a seed: the same for the same key, whoever asks and in whatever order."""
     child = np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, *key), pool_size=seed.pool_size)
-    return np.random.Generator(np.random.SFC64(child))  # the fastest of NumPy's for normals
+    return np.random.Generator(np.random.SFC64(child))  # the quickest of NumPy's for normals

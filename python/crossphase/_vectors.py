@@ -11,7 +11,8 @@ from crossphase.errors import InputTypeError, InputValueError
 
 def check_numbers(value: Any, name: str, *, least: float = 0.0, most: float = np.inf) -> np.ndarray:
     """`value` as a float64 array of finite numbers from `least` to `most`, or a sentence that names the first offender."""
-    rule = f"{name} must be finite and >= {least:g}" + (f" and <= {most:g}" if most < np.inf else "")
+    bounds = [f" and >= {least:g}" if least > -np.inf else "", f" and <= {most:g}" if most < np.inf else ""]
+    rule = f"{name} must be finite{''.join(bounds)}"
     try:
         array = np.asarray(value)
     except ValueError:
@@ -28,6 +29,21 @@ def check_numbers(value: Any, name: str, *, least: float = 0.0, most: float = np
     return numbers
 
 
+def check_broadcast(**arrays: np.ndarray) -> None:
+    """The arrays have shapes that broadcast, or a sentence with each one's name."""
+    try:
+        np.broadcast_shapes(*(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise InputValueError(f"{', '.join(arrays)} must have shapes that broadcast; got {shapes}.") from None
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """The same array, guarded: what others are derived from must not change under them."""
+    array.setflags(write=False)
+    return array
+
+
 def check_vector(value: Any, name: str, length: int, entries: str, *, most: float = np.inf) -> np.ndarray:
     """`value` as a read-only vector of `length` numbers in [0, most]; one number stands for that many equal ones.
 
@@ -40,5 +56,4 @@ def check_vector(value: Any, name: str, length: int, entries: str, *, most: floa
         raise InputValueError(
             f"{name} must be one number or a vector with one for each of the {length} {entries}; got shape {numbers.shape}."
         )
-    numbers.setflags(write=False)
-    return numbers
+    return read_only(numbers)

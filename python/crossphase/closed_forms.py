@@ -10,6 +10,7 @@ import numpy as np
 
 from crossphase._scalars import check_integer, check_number
 from crossphase._threads import single_threaded_blas
+from crossphase.cholesky_factor import Regularization
 from crossphase.covariances import PairCovariances
 from crossphase.errors import InputValueError
 from crossphase.pair_factors import PairFactors
@@ -18,9 +19,9 @@ from crossphase.singular_vectors import fix_signs, leading_singular_vectors
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """The k most correlated directions; scores ``X @ weights_x`` and ``Y @ weights_y`` have unit variance, ridge included."""
+    """The k most correlated directions; scores ``X @ weights_x`` have unit variance under the regularized covariance."""
 
-    correlations: np.ndarray  # (k,), descending, in [0, 1]
+    correlations: np.ndarray  # (k,), descending: of the scores, under the regularized covariances
     weights_x: np.ndarray  # (n_features_x, k)
     weights_y: np.ndarray  # (n_features_y, k)
 
@@ -30,14 +31,15 @@ class Prediction:
     """The k directions of X that explain most variance of Y: ``Y ≈ X @ weights_x @ diag(gains) @ directions_y.T``."""
 
     gains: np.ndarray  # (k,), descending, in units of Y
-    weights_x: np.ndarray  # (n_features_x, k); scores have unit variance, ridge included
+    weights_x: np.ndarray  # (n_features_x, k); scores have unit variance under the regularized covariance
     directions_y: np.ndarray  # (n_features_y, k), orthonormal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Joint:
-    """The k directions of X of the best compromise; scores have unit variance, ridge included."""
+    """The k directions of X of the best compromise; scores have unit variance under the regularized covariance."""
 
+    strengths: np.ndarray  # (k,), descending: square roots of the directions' shares of the objective
     weights_x: np.ndarray  # (n_features_x, k)
     weights_y: np.ndarray  # (n_features_y, k): scores of Y that predict those of X best
 
@@ -67,7 +69,8 @@ def align_and_predict(moments: PairCovariances, *, n_components: int | None = No
         A covariance is singular and `ridge` is 0.
     """
     ridge = check_number(ridge, "ridge", least=0)
-    factors = PairFactors(moments, ridge_x=ridge, ridge_y=ridge)
+    regularization = Regularization(ridge=ridge)
+    factors = PairFactors(moments, x=regularization, y=regularization)
     k = n_components_of(moments, n_components)
     _ = factors.prediction  # the shared factor first: two threads would compute it twice
     with ThreadPoolExecutor(1) as pool:
@@ -80,7 +83,7 @@ def solve_alignment(factors: PairFactors, n_components: int) -> Alignment:
     with single_threaded_blas():
         found = leading_singular_vectors(factors.coherence, n_components)
     weights = fix_signs(factors.weights_x(found.left), factors.weights_y(found.right))
-    return Alignment(np.clip(found.values, 0.0, 1.0), *weights)
+    return Alignment(found.values, *weights)
 
 
 def solve_prediction(factors: PairFactors, n_components: int) -> Prediction:
@@ -95,7 +98,7 @@ def solve_prediction(factors: PairFactors, n_components: int) -> Prediction:
 
 
 def solve_joint(factors: PairFactors, n_components: int, alignment_weight: float) -> Joint:
-    """Minimum of ``E|B W x - y|² + alignment_weight E|W x - V y|²`` over B, V, and W with ``W (cov_xx + ridge) W^T = I``.
+    """Minimum of ``E|B W x - y|² + alignment_weight E|W x - V y|²`` over B, V, and W with scores of unit variance.
 
     In whitened X the optimal W are the leading eigenvectors of ``P P^T + alignment_weight C C^T``, P the prediction
     operator transposed and C the coherence: the left singular vectors of the two side by side. Kamai et al. (2026).
@@ -107,9 +110,20 @@ def solve_joint(factors: PairFactors, n_components: int, alignment_weight: float
     else:
         stacked = np.hstack([factors.prediction, math.sqrt(alignment_weight) * factors.coherence])
     with single_threaded_blas():
-        directions = leading_singular_vectors(stacked, n_components).left
-        partners = factors.coherence.T @ directions
-    return Joint(*fix_signs(factors.weights_x(directions), factors.weights_y(partners)))
+        found = leading_singular_vectors(stacked, n_components)
+        partners = factors.coherence.T @ found.left
+    return Joint(found.values, *fix_signs(factors.weights_x(found.left), factors.weights_y(partners)))
+
+
+def n_shared_directions(strengths: np.ndarray, moments: PairCovariances) -> int:
+    """How many of these singular values are more than rounding: directions that X and Y share at all."""
+    tiny = 10 * max(moments.cov_xy.shape) * np.finfo(float).eps  # 10: LAPACK's modestly growing constant
+    return int(np.sum(strengths > tiny * strengths[0]))
+
+
+def score_deviations(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Standard deviations of the scores on `weights`, shape (k,)."""
+    return np.asarray(np.sqrt(np.maximum(np.sum(weights * (cov @ weights), axis=0), 0.0)))
 
 
 def linear_probe(weights_x: np.ndarray, moments: PairCovariances) -> np.ndarray:

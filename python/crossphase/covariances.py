@@ -71,7 +71,8 @@ def pooled(states: Sequence[PairMoments]) -> PooledMoments:
     def cov(name: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         scatter = (left * counts[:, None]).T @ right
         for state, count in zip(states, counts, strict=True):
-            scatter += getattr(state, name) * (count - 1)
+            if count > 1:  # a single row has a mean and no covariance
+                scatter += getattr(state, name) * (count - 1)
         return np.asarray(scatter / (n_samples - 1))
 
     return PooledMoments(

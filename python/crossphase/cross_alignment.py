@@ -10,7 +10,7 @@ import numpy as np
 
 from crossphase._estimator import CrossModalEstimator
 from crossphase._scalars import check_choice
-from crossphase.closed_forms import linear_probe, n_components_of, solve_alignment
+from crossphase.closed_forms import linear_probe, n_shared_directions, score_deviations, solve_alignment
 from crossphase.covariances import PairMoments
 from crossphase.errors import InputValueError
 from crossphase.pair_factors import PairFactors
@@ -41,13 +41,14 @@ class CrossAlignment(CrossModalEstimator):
     Parameters
     ----------
     n_components : int, optional
-        Default: as many as there are; with "cross_moment", as many as have a correlation above 0.
+        Default: as many as there are, directions of correlation 0 not counted.
     normalization : {"unit_variance", "cross_moment"}
     ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
         Added to the eigenvalues of both covariances, in units of the mean variance of the view's columns, so that
         multiplying a view by a number changes nothing. "cross_validation" takes the ridge of the highest mean correlation on
-        held-out rows (5 folds, row i in fold i mod 5); "ledoit_wolf" and "oas" are shrinkage formulas; "auto" is
-        cross-validation where there are folds, which `fit` and `partial_fit` make, and "oas" for a single state of moments.
+        held-out rows (5 folds, row i in fold i mod 5); "ledoit_wolf" and "oas" shrink the covariances towards a sphere by
+        formula; "auto" is cross-validation where there are folds, which `fit` and `partial_fit` make, and "oas" for a single
+        state of moments.
     n_threads : int, optional
         Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
     backend : {"cpu", "reference"}, optional
@@ -56,12 +57,13 @@ class CrossAlignment(CrossModalEstimator):
     Attributes
     ----------
     correlations_ : array, shape (n_components_,)
-        Canonical correlations of the rows fitted to, descending; shrunk by the ridge. In-sample: see `score`.
+        Correlations of the paired scores of the rows fitted to: without a ridge the canonical correlations, descending. They
+        are in-sample: see `score`.
     weights_x_, weights_y_ : arrays, shapes (n_features_x, n_components_) and (n_features_y, n_components_)
         The largest entry of each column of `weights_x_` is positive.
     coef_ : array, shape (n_features_y, n_features_x)
         Alignment followed by the probe, as one map.
-    mean_x_, mean_y_, ridge_x_, ridge_y_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_
+    mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_
     moments_ : list of CrossMoments
         All that is kept of the rows.
 
@@ -102,7 +104,7 @@ class CrossAlignment(CrossModalEstimator):
 
     @property
     def correlations_(self) -> np.ndarray:
-        """Canonical correlations, descending."""
+        """Correlations of the paired scores of the rows fitted to."""
         return np.asarray(self._solved.correlations)
 
     def correlations(self, X: Any, Y: Any) -> np.ndarray:
@@ -111,7 +113,7 @@ class CrossAlignment(CrossModalEstimator):
         if len(x) != len(y):
             raise InputValueError(f"X and Y must have the same number of rows; got {len(x)} and {len(y)}.")
         x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-        return _ratio(np.sum(x * y, axis=0), np.sum(x * x, axis=0), np.sum(y * y, axis=0))
+        return _ratio(np.sum(x * y, axis=0), np.linalg.norm(x, axis=0), np.linalg.norm(y, axis=0))
 
     def score(self, X: Any, y: Any) -> float:
         """Mean correlation of the paired scores of X and Y (`y`); on rows not fitted to, what alignment is worth."""
@@ -120,23 +122,17 @@ class CrossAlignment(CrossModalEstimator):
     def _check_parameters(self) -> None:
         check_choice(self.normalization, "normalization", Normalization)
 
-    def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
-        found = solve_alignment(factors, n_components_of(factors.moments, n_components))
-        correlations, weights_x, weights_y = found.correlations, found.weights_x, found.weights_y
+    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
+        moments = factors.moments
+        found = solve_alignment(factors, n_components)
+        shared = slice(n_shared_directions(found.correlations, moments))
+        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
+        lengths_x, lengths_y = score_deviations(weights_x, moments.cov_xx), score_deviations(weights_y, moments.cov_yy)
+        correlations = _ratio(found.correlations[shared], lengths_x, lengths_y)
         if self.normalization == Normalization.CROSS_MOMENT:
-            # Rounding in the SVD of the coherence, whose norm is at most 1; 10 is LAPACK's modestly growing constant.
-            tiny = 10 * max(factors.moments.cov_xy.shape) * np.finfo(float).eps
-            n_nonzero = int(np.sum(correlations > tiny))
-            if n_components is not None and n_components > n_nonzero:
-                raise InputValueError(
-                    f"n_components must be at most {n_nonzero}, the number of nonzero canonical correlations: a direction "
-                    f"without correlation cannot have cross-moment 1; got {n_components}. Or use "
-                    'normalization="unit_variance".'
-                )
-            correlations = correlations[:n_nonzero]
-            lengths = np.sqrt(correlations)
-            weights_x, weights_y = weights_x[:, :n_nonzero] / lengths, weights_y[:, :n_nonzero] / lengths
-        return _Solution(correlations, weights_x, weights_y, linear_probe(weights_x, factors.moments))
+            lengths_x = lengths_y = np.sqrt(found.correlations[shared])
+        weights_x, weights_y = weights_x / lengths_x, weights_y / lengths_y
+        return _Solution(correlations, weights_x, weights_y, linear_probe(weights_x, moments))
 
     def _held_out_loss(
         self,
@@ -146,10 +142,10 @@ class CrossAlignment(CrossModalEstimator):
     ) -> float:
         x, y = solution.weights_x, solution.weights_y
         between = np.sum(x * (held_out.cov_xy @ y), axis=0)
-        within = [np.sum(w * (cov @ w), axis=0) for w, cov in ((x, held_out.cov_xx), (y, held_out.cov_yy))]
-        return -float(_ratio(between, *within).sum())
+        deviations = score_deviations(x, held_out.cov_xx), score_deviations(y, held_out.cov_yy)
+        return -float(_ratio(between, *deviations).sum())
 
 
-def _ratio(between: np.ndarray, within_x: np.ndarray, within_y: np.ndarray) -> np.ndarray:
-    scale = np.sqrt(within_x * within_y)
+def _ratio(between: np.ndarray, deviations_x: np.ndarray, deviations_y: np.ndarray) -> np.ndarray:
+    scale = deviations_x * deviations_y
     return np.asarray(np.divide(between, scale, out=np.zeros_like(between), where=scale > 0))

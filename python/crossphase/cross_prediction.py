@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase._estimator import CrossModalEstimator, explained_variance
-from crossphase.closed_forms import n_components_of, solve_prediction
+from crossphase.closed_forms import n_shared_directions, score_deviations, solve_prediction
 from crossphase.covariances import PairMoments, PooledMoments
 from crossphase.pair_factors import PairFactors
 
@@ -29,7 +29,7 @@ class CrossPrediction(CrossModalEstimator):
     Parameters
     ----------
     n_components : int, optional
-        Rank of the map. Default: ``min(n_features_x, n_features_y)``, ordinary least squares.
+        Rank of the map. Default: as high as there is, ordinary least squares.
     ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
         Added to the eigenvalues of X's covariance, in units of the mean variance of X's columns; see `CrossAlignment`.
         Cross-validation takes the ridge that explains most variance of held-out Y.
@@ -39,13 +39,13 @@ class CrossPrediction(CrossModalEstimator):
     Attributes
     ----------
     gains_ : array, shape (n_components_,)
-        Standard deviation of each component of the prediction, in units of Y, descending.
+        Standard deviation of each component of the prediction, in units of Y; without a ridge descending.
     weights_x_ : array, shape (n_features_x, n_components_)
-        `transform(X)` has scores of unit variance, ridge included.
+        `transform(X)` has scores of unit variance.
     weights_y_ : array, shape (n_features_y, n_components_)
         Orthonormal directions of Y; `transform_y(Y)` is predicted by ``gains_ * transform(X)``.
     coef_ : array, shape (n_features_y, n_features_x)
-    mean_x_, mean_y_, ridge_x_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_, moments_
+    mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_, moments_
 
     References
     ----------
@@ -68,7 +68,7 @@ class CrossPrediction(CrossModalEstimator):
 
     @property
     def gains_(self) -> np.ndarray:
-        """Standard deviations of the prediction's components, descending."""
+        """Standard deviations of the prediction's components."""
         return np.asarray(self._solved.gains)
 
     def reversed(self) -> CrossPrediction:
@@ -81,10 +81,13 @@ class CrossPrediction(CrossModalEstimator):
     def _check_parameters(self) -> None:
         pass
 
-    def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
-        found = solve_prediction(factors, n_components_of(factors.moments, n_components))
-        coef = (found.directions_y * found.gains) @ found.weights_x.T
-        return _Solution(found.gains, found.weights_x, found.directions_y, coef)
+    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
+        found = solve_prediction(factors, n_components)
+        shared = slice(n_shared_directions(found.gains, factors.moments))
+        gains, weights_x, directions_y = found.gains[shared], found.weights_x[:, shared], found.directions_y[:, shared]
+        deviations = score_deviations(weights_x, factors.moments.cov_xx)
+        coef = (directions_y * gains) @ weights_x.T
+        return _Solution(gains * deviations, weights_x / deviations, directions_y, coef)
 
     def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
         return -explained_variance(solution.coef, training, held_out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from crossphase._estimator import CrossModalEstimator, explained_variance
 from crossphase._scalars import check_number
-from crossphase.closed_forms import linear_probe, n_components_of, solve_joint
+from crossphase.closed_forms import linear_probe, n_shared_directions, score_deviations, solve_joint
 from crossphase.covariances import PairMoments
 from crossphase.pair_factors import PairFactors
 
@@ -28,7 +28,7 @@ class JointObjective(CrossModalEstimator):
     Parameters
     ----------
     n_components : int, optional
-        Default: ``min(n_features_x, n_features_y)``.
+        Default: as many as X and Y share.
     alignment_weight : float, >= 0, infinity included
         λ of the objective, in squared units of Y: 0 is cross-prediction, infinity cross-alignment.
     ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
@@ -43,7 +43,7 @@ class JointObjective(CrossModalEstimator):
         W and V, transposed. Components come by descending share of the objective.
     coef_ : array, shape (n_features_y, n_features_x)
         ``B W``: least squares of Y on the scores.
-    mean_x_, mean_y_, ridge_x_, ridge_y_, ridge_rule_, n_components_, n_features_in_, n_features_y_in_, moments_
+    mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_, moments_
 
     References
     ----------
@@ -69,10 +69,13 @@ class JointObjective(CrossModalEstimator):
         if self.alignment_weight != np.inf:
             check_number(self.alignment_weight, "alignment_weight", least=0)
 
-    def _solve(self, factors: PairFactors, n_components: int | None) -> _Solution:
-        k = n_components_of(factors.moments, n_components)
-        found = solve_joint(factors, k, float(self.alignment_weight))
-        return _Solution(found.weights_x, found.weights_y, linear_probe(found.weights_x, factors.moments))
+    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
+        found = solve_joint(factors, n_components, float(self.alignment_weight))
+        shared = slice(n_shared_directions(found.strengths, factors.moments))
+        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
+        deviations = score_deviations(weights_x, factors.moments.cov_xx)
+        coef = linear_probe(weights_x, factors.moments)
+        return _Solution(weights_x / deviations, weights_y / deviations, coef)
 
     def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
         x, y = solution.weights_x, solution.weights_y

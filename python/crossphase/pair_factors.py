@@ -6,40 +6,39 @@ from functools import cached_property
 
 import numpy as np
 
-from crossphase._threads import single_threaded_blas
+from crossphase.cholesky_factor import CholeskyFactor, Regularization
 from crossphase.covariances import PairCovariances
 
-_SUSPICIOUS = 1e-8  # reciprocal condition below which the eigenvalues themselves are looked at
+_NONE = Regularization()
 
 
 class PairFactors:
-    """Whitened cross-covariances of a pair from Cholesky factors ``cov + ridge m I = L L^T``.
+    """Whitened cross-covariances of a pair from Cholesky factors ``L L^T`` of its regularized covariances.
 
     ``L^-1`` is a whitener as good as any: `coherence` and `prediction` have the singular values of the coherence and of
-    the prediction operator. Columns are first scaled by powers of two to about unit variance, which is exact and makes the
-    condition that of the correlation matrix. A factor is computed on first use and kept.
+    the prediction operator. Each is computed on first use and kept.
 
     Parameters
     ----------
     moments : PairCovariances
         `cov_xx`, `cov_yy` and `cov_xy`.
-    ridge_x, ridge_y : float, >= 0
-        In units of m, the mean variance of that view's columns: multiplying a view by a number changes nothing.
+    x, y : Regularization
+        Of the covariances of X and of Y.
 
     Raises
     ------
     numpy.linalg.LinAlgError
-        On first use of a factor, if that covariance, ridge included, is singular.
+        On first use of a factor, if that covariance, regularized, is singular.
 
     Notes
     -----
     Cost p³/3 + q³/3 + p q (p + q) multiply-adds for both.
     """
 
-    def __init__(self, moments: PairCovariances, *, ridge_x: float = 0.0, ridge_y: float = 0.0) -> None:
+    def __init__(self, moments: PairCovariances, *, x: Regularization = _NONE, y: Regularization = _NONE) -> None:
         self.moments = moments
-        self._x = _Side(moments.cov_xx, "X", ridge_x)
-        self._y = _Side(moments.cov_yy, "Y", ridge_y)
+        self._x = CholeskyFactor(moments.cov_xx, "X", x)
+        self._y = CholeskyFactor(moments.cov_yy, "Y", y)
 
     @cached_property
     def prediction(self) -> np.ndarray:
@@ -53,62 +52,8 @@ class PairFactors:
 
     def weights_x(self, directions: np.ndarray) -> np.ndarray:
         """Weights on X's columns, ``Lx^-T directions``, shape (n_features_x, k)."""
-        return self._x.unwhiten(directions)
+        return self._x.weights(directions)
 
     def weights_y(self, directions: np.ndarray) -> np.ndarray:
         """Weights on Y's columns, ``Ly^-T directions``, shape (n_features_y, k)."""
-        return self._y.unwhiten(directions)
-
-
-class _Side:
-    def __init__(self, cov: np.ndarray, name: str, ridge: float) -> None:
-        self._cov = cov
-        self._name = name
-        self._ridge = ridge
-
-    @cached_property
-    def _factor(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scales of the columns, and the lower factor of the scaled covariance (in Fortran order)."""
-        from scipy.linalg import lapack  # noqa: PLC0415  (SciPy only where it is needed)
-
-        variances = np.diag(self._cov)
-        ridge = self._ridge * float(variances.mean())
-        scale = np.exp2(np.round(np.log2(np.where(variances + ridge > 0, variances + ridge, 1.0)) / 2))
-        scaled = np.asfortranarray(self._cov / scale / scale[:, None])
-        scaled[np.diag_indices_from(scaled)] += ridge / scale**2
-        with single_threaded_blas():
-            norm = float(np.abs(scaled).sum(axis=0).max())
-            lower, info = lapack.dpotrf(scaled, lower=1, clean=1)
-            if info != 0 or lapack.dpocon(lower, norm, uplo="L")[0] < _SUSPICIOUS:
-                rank = _numerical_rank(scaled)
-                if info != 0 or rank < len(scaled):
-                    raise np.linalg.LinAlgError(self._is_singular(rank))
-        return scale, lower
-
-    def _is_singular(self, rank: int) -> str:
-        constant = np.flatnonzero(np.diag(self._cov) <= 0)
-        which = f" Its column {constant[0]} is constant." if len(constant) else ""
-        return (
-            f"the covariance of {self._name} is singular (rank {rank} of {len(self._cov)} with ridge {self._ridge:g}).{which} "
-            f'Pass ridge > 0 or ridge="auto", or drop the constant and repeated columns of {self._name}.'
-        )
-
-    def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        from scipy.linalg import blas  # noqa: PLC0415
-
-        scale, lower = self._factor
-        with single_threaded_blas():
-            return np.asarray(blas.dtrsm(1.0, lower, np.asfortranarray(matrix / scale[:, None]), lower=1))
-
-    def unwhiten(self, directions: np.ndarray) -> np.ndarray:
-        from scipy.linalg import blas  # noqa: PLC0415
-
-        scale, lower = self._factor
-        with single_threaded_blas():
-            return np.asarray(blas.dtrsm(1.0, lower, directions, lower=1, trans_a=1) / scale[:, None])
-
-
-def _numerical_rank(cov: np.ndarray) -> int:
-    """Directions of more variance than rounding noise, 10 p u of the largest."""
-    values = np.linalg.eigvalsh(cov)
-    return int((values > 10 * len(values) * np.finfo(float).eps * max(values[-1], 0.0)).sum())
+        return self._y.weights(directions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 from collections.abc import Sequence
@@ -58,6 +59,15 @@ def read_label_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
             )
         variables.update(columns)
     return variables
+
+
+def read_json(path: str | os.PathLike[str], name: str) -> Any:
+    """What a JSON file holds; `name` is the argument's name in messages."""
+    file = _existing_file(path, name)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputValueError(f"{name}: {file} is not JSON ({error}).") from None
 
 
 def _existing_file(path: str | os.PathLike[str], name: str) -> Path:

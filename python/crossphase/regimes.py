@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossphase._vectors import check_numbers
+from crossphase._vectors import check_broadcast, check_numbers
 from crossphase.errors import InputValueError
 
 
@@ -63,8 +63,10 @@ def ca_boundary(kappa: ArrayLike, gamma_x: ArrayLike, gamma_y: ArrayLike) -> np.
     ----------
     Kamai et al. (2026), "When to Align, When to Predict", Prop. 3.1.
     """
-    kappa = check_numbers(kappa, "kappa")
-    return np.asarray(_signal_share(kappa, gamma_x, "gamma_x") * _signal_share(kappa, gamma_y, "gamma_y"))
+    kappa, gamma_x, gamma_y = _checked(kappa=kappa, gamma_x=gamma_x, gamma_y=gamma_y)
+    with np.errstate(over="ignore"):  # 1 / inf: the correlation is below 1e-154
+        product = _variance_over_signal(kappa, gamma_x) * _variance_over_signal(kappa, gamma_y)
+    return np.asarray(1 / np.sqrt(product))
 
 
 def cp_boundary(kappa: ArrayLike, gamma_x: ArrayLike, gamma_tilde_y: ArrayLike) -> np.ndarray:
@@ -95,17 +97,21 @@ def cp_boundary(kappa: ArrayLike, gamma_x: ArrayLike, gamma_tilde_y: ArrayLike) 
     ----------
     Kamai et al. (2026), "When to Align, When to Predict", Prop. 3.1.
     """
-    kappa = check_numbers(kappa, "kappa")
-    gains = kappa * _signal_share(kappa, gamma_x, "gamma_x")
-    return _over(gains, np.sqrt(check_numbers(gamma_tilde_y, "gamma_tilde_y")))
+    kappa, gamma_x, gamma_tilde_y = _checked(kappa=kappa, gamma_x=gamma_x, gamma_tilde_y=gamma_tilde_y)
+    gains = kappa / np.sqrt(_variance_over_signal(kappa, gamma_x))
+    with np.errstate(
+        divide="ignore", invalid="ignore", over="ignore"
+    ):  # nuisance without variance is survived at any correlation
+        return np.asarray(np.where(gains > 0, gains / np.sqrt(gamma_tilde_y), 0.0))
 
 
-def _signal_share(kappa: np.ndarray, gamma: ArrayLike, name: str) -> np.ndarray:
-    """``κ / sqrt(κ² + γ)``: correlation of a signal with its noisy coordinate."""
-    return _over(kappa, np.hypot(kappa, np.sqrt(check_numbers(gamma, name))))
+def _checked(**parameters: ArrayLike) -> list[np.ndarray]:
+    numbers = {name: check_numbers(value, name) for name, value in parameters.items()}
+    check_broadcast(**numbers)
+    return list(numbers.values())
 
 
-def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Quotient, with 0 / 0 = 0: no signal is not recovered, whatever it competes with."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(numerator > 0, np.divide(numerator, denominator), 0.0))
+def _variance_over_signal(kappa: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+    """``(κ² + γ) / κ²``, in [1, inf]: a ratio without units, so that no scale of the data over- or underflows."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(np.where(kappa > 0, 1 + gamma / kappa / kappa, np.inf))

@@ -1,4 +1,4 @@
-"""The ``crossphase`` command: diagnose, demo, doctor."""
+"""The ``crossphase`` command: diagnose, demo, doctor, phase-diagram."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
-from crossphase.cli.output import check_targets, write_json, write_plot
+from crossphase.cli.output import JsonOption, check_targets, write_json, write_plot
+from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
 from crossphase.exit_codes import DESCRIPTION as EXIT_CODES
 from crossphase.signals import SignalRule
@@ -24,10 +25,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-JsonOption = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - prints it instead of the table."),
-]
 PlotOption = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Write the picture (.png, .svg or .pdf).")
 ]
@@ -131,6 +128,9 @@ def doctor(json: JsonOption = None) -> None:
         environment.show(findings)
 
 
+app.command("phase-diagram", epilog=EXIT_CODES)(guarded(phase_diagram))
+
+
 def _labels(paths: list[Path]) -> Any:
     if len(paths) == 1:
         return paths[0]
@@ -142,7 +142,7 @@ def _labels(paths: list[Path]) -> Any:
 def _deliver(result: Diagnosis, json: str | None, plot: Path | None) -> None:
     """Files first: whoever reads the table may close the pipe early."""
     if plot is not None:
-        write_plot(result, plot)
+        write_plot(result.plot(), plot)
     if json is not None:
         write_json(result.to_json(), json)
     if json != "-":

@@ -8,10 +8,19 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from crossphase.diagnosis import Diagnosis
+import typer
+
 from crossphase.errors import InputValueError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+JsonOption = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - prints it instead of the table."),
+]
 PLOT_FORMATS = (".png", ".svg", ".pdf")
 
 
@@ -19,13 +28,22 @@ class OutputError(Exception):
     """A result could not be written; the message says where and why."""
 
 
-def check_targets(json: str | None, plot: Path | None, inputs: Sequence[Path] = ()) -> None:
+def check_targets(
+    json: str | None,
+    plot: Path | None,
+    inputs: Sequence[Path] = (),
+    *,
+    plot_formats: tuple[str, ...] = PLOT_FORMATS,
+    html: Path | None = None,
+) -> None:
     """Refuse a target that cannot or should not be written before anything is computed."""
     targets: list[tuple[str, Path, tuple[str, ...]]] = []
     if json not in (None, "-"):
         targets.append(("--json", Path(json or ""), (".json",)))
     if plot is not None:
-        targets.append(("--plot", plot, PLOT_FORMATS))
+        targets.append(("--plot", plot, plot_formats))
+    if html is not None:
+        targets.append(("--html", html, (".html",)))
     for option, target, endings in targets:
         if target.is_dir():
             raise InputValueError(f"{option} must name a file; {target} is a directory.")
@@ -49,23 +67,16 @@ def write_json(text: str, target: str) -> None:
     if target == "-":
         sys.stdout.write(text + "\n")
     else:
-        _replace(Path(target), (text + "\n").encode())
+        write_file((text + "\n").encode(), Path(target))
 
 
-def write_plot(result: Diagnosis, target: Path) -> None:
+def write_plot(figure: Figure, target: Path) -> None:
     buffer = io.BytesIO()
-    result.plot().savefig(buffer, format=target.suffix[1:], dpi=150)
-    _replace(target, buffer.getvalue())
+    figure.savefig(buffer, format=target.suffix[1:], dpi=150)
+    write_file(buffer.getvalue(), target)
 
 
-def _require_matplotlib() -> None:
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError('--plot needs matplotlib: pip install "crossphase[report]"') from error
-
-
-def _replace(target: Path, content: bytes) -> None:
+def write_file(content: bytes, target: Path) -> None:
     """Write beside the target, flush to disk, rename: whoever looks sees the old file or the new one, whole.
 
     A symbolic link stays one; the file it points to is replaced.
@@ -88,6 +99,13 @@ def _replace(target: Path, content: bytes) -> None:
         raise OutputError(
             f"{target} could not be written ({error.strerror}); an older file there is unchanged."
         ) from error
+
+
+def _require_matplotlib() -> None:
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError('--plot needs matplotlib: pip install "crossphase[report]"') from error
 
 
 def _umask() -> int:

@@ -19,7 +19,7 @@ SCHEMA_VERSION = 1  # of schema.json beside this file; a field added keeps it, a
 
 
 def to_dict(diagnosis: Diagnosis) -> dict[str, Any]:
-    fields = {f.name: _plain(getattr(diagnosis, f.name)) for f in dataclasses.fields(diagnosis)}
+    fields = {f.name: plain(getattr(diagnosis, f.name)) for f in dataclasses.fields(diagnosis)}
     return {"schema_version": SCHEMA_VERSION, **fields}
 
 
@@ -27,17 +27,18 @@ def to_json(diagnosis: Diagnosis, *, indent: int | None) -> str:
     return json.dumps(to_dict(diagnosis), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A result in what JSON can hold; infinities become strings, NaN becomes None."""
     if isinstance(value, Signal):
         return {**_fields(value), "n_signal": value.n_signal}
     if dataclasses.is_dataclass(value):
         return _fields(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return plain(value.item())
     if isinstance(value, float):
         if math.isnan(value):
             return None
@@ -48,4 +49,4 @@ def _plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}

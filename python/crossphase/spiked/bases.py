@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from crossphase._seeds import derived_generator
 from crossphase._threads import single_threaded_blas
-from crossphase._vectors import check_numbers
+from crossphase._vectors import check_numbers, read_only
 from crossphase.errors import InputValueError
 
 BASES_STREAM = 0x62617365  # "base": keeps the bases' streams apart from the rows' and from children a caller spawns
@@ -33,8 +33,7 @@ def haar_basis(seed: np.random.SeedSequence, view: int, n_features: int) -> np.n
     with single_threaded_blas():
         q, r = np.linalg.qr(generator.standard_normal((n_features, n_features)))
     q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)
-    q.setflags(write=False)
-    return q
+    return read_only(q)
 
 
 def check_basis(value: ArrayLike, name: str, n_features: int) -> np.ndarray:
@@ -55,8 +54,7 @@ def check_basis(value: ArrayLike, name: str, n_features: int) -> np.ndarray:
             f"{name} must be orthogonal to within {allowed:.1e}; entry {first} of {name}.T @ {name} is off by "
             f"{gap[first]:.2g}. np.linalg.qr(basis)[0] in float64 makes an orthogonal basis of the same space."
         )
-    basis.setflags(write=False)
-    return basis
+    return read_only(basis)
 
 
 def rotated(basis_x: np.ndarray | None, coordinates: np.ndarray, basis_y: np.ndarray | None) -> np.ndarray:
@@ -64,14 +62,11 @@ def rotated(basis_x: np.ndarray | None, coordinates: np.ndarray, basis_y: np.nda
     with single_threaded_blas():
         left = coordinates if basis_x is None else basis_x @ coordinates
         both = left if basis_y is None else left @ basis_y.T
-    both.setflags(write=False)
-    return both
+    return read_only(both)
 
 
 def rotated_diagonal(basis: np.ndarray | None, variances: np.ndarray) -> np.ndarray:
     """Covariance with the given variances along the columns of a basis, exactly symmetric and read-only."""
     with single_threaded_blas():
         cov = np.diag(variances) if basis is None else (basis * variances) @ basis.T
-    cov = (cov + cov.T) / 2
-    cov.setflags(write=False)
-    return cov
+    return read_only((cov + cov.T) / 2)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
-from crossphase._seeds import seed_sequence
-from crossphase._vectors import check_numbers, check_vector
+from crossphase._seeds import Seed, seed_sequence
+from crossphase._vectors import check_broadcast, check_numbers, check_vector, read_only
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.regimes import Regime, ca_boundary, classify, cp_boundary
 from crossphase.spiked.bases import choose_basis, rotated, rotated_diagonal
 from crossphase.spiked.parameters import LARGEST_VARIANCE, check_eta, check_kappa, feature_count, largest_covariance
-from crossphase.spiked.row_blocks import BLOCK_ROWS, CHUNK_ROWS, place, row_request, stream_rows, tail_scale
+from crossphase.spiked.row_sampler import BLOCK_ROWS, RowSampler, place, tail_scale
+from crossphase.spiked.separation import Separation, nuisance_threshold
 
 NO_NUISANCE = 1e-15  # nuisance correlations up to this count as none (published code, theory.py)
 
@@ -42,12 +43,14 @@ def nuisance_covariance(nu: ArrayLike, gamma_tilde_x: ArrayLike, gamma_tilde_y: 
         Nuisance variances; all three broadcast.
     """
     nu = check_numbers(nu, "nu", most=1.0)
-    variances = (check_numbers(gamma_tilde_x, "gamma_tilde_x"), check_numbers(gamma_tilde_y, "gamma_tilde_y"))
-    return np.asarray(nu * largest_covariance(*variances))
+    variance_x = check_numbers(gamma_tilde_x, "gamma_tilde_x")
+    variance_y = check_numbers(gamma_tilde_y, "gamma_tilde_y")
+    check_broadcast(nu=nu, gamma_tilde_x=variance_x, gamma_tilde_y=variance_y)
+    return np.asarray(nu * largest_covariance(variance_x, variance_y))
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class SpikedModel:
+class SpikedModel(RowSampler[SpikedSample]):
     """Two views that share k signals and correlated nuisance, in orthogonal bases.
 
     ``x = Q_x [s + e_x; m_x]``, ``y = Q_y [s + e_y; m_y]`` with independent ``s_i`` of variance ``κ_i²``, noise ``e_x`` and
@@ -85,6 +88,18 @@ class SpikedModel:
     References
     ----------
     Kamai et al. (2026), "When to Align, When to Predict", eqs. 4 and 18 to 22, Props. 3.1 and 3.2.
+
+    Examples
+    --------
+    >>> from crossphase import SpikedModel, coherence
+    >>> model = SpikedModel((3, 2, 1.5), 0.5, 0.05, 1.0, 50.0, eta=2.0, n_features_x=20, n_features_y=20, rng=0)
+    >>> model
+    SpikedModel(n_signals=3, n_features_x=20, n_features_y=20): ca_only, delta_ca = 3.16, delta_cp = 0.678
+    >>> coherence(model).correlations[:4].round(3).tolist()  # three signals, then nuisance
+    [0.971, 0.937, 0.895, 0.283]
+    >>> X, Y, signal = model.sample(5000, rng=1)
+    >>> X.shape, Y.shape, signal.shape
+    ((5000, 20), (5000, 20), (5000, 3))
     """
 
     kappa: np.ndarray  # (n_signals,)
@@ -108,7 +123,7 @@ class SpikedModel:
         n_features_y: int | None = None,
         basis_x: ArrayLike | None = None,
         basis_y: ArrayLike | None = None,
-        rng: int | np.random.SeedSequence | np.random.Generator | None = None,
+        rng: Seed | None = None,
     ) -> None:
         strengths = check_kappa(kappa)
         k = len(strengths)
@@ -223,33 +238,33 @@ class SpikedModel:
     @cached_property
     def signal_correlations(self) -> np.ndarray:
         """ρ_i, shape (n_signals,), in the order of kappa: ``κ² / sqrt((κ² + γ_x)(κ² + γ_y))``."""
-        return ca_boundary(self.kappa, self.gamma_x, self.gamma_y)
+        return read_only(ca_boundary(self.kappa, self.gamma_x, self.gamma_y))
 
     @cached_property
     def nuisance_correlations(self) -> np.ndarray:
         """ν_j, shape (n_nuisance_pairs,), in the order of eta: ``η / sqrt(γ̃_x γ̃_y)``; 0 where a variance is 0."""
-        largest = largest_covariance(*self._paired_variances)
-        return np.asarray(np.divide(self.eta, largest, out=np.zeros_like(self.eta), where=largest > 0))
+        largest = np.multiply(*self._paired_deviations)
+        return read_only(np.divide(self.eta, largest, out=np.zeros_like(self.eta), where=largest > 0))
 
     @cached_property
     def signal_gains(self) -> np.ndarray:
         """τ_i of X → Y, shape (n_signals,): ``κ² / sqrt(κ² + γ_x)``."""
-        return cp_boundary(self.kappa, self.gamma_x, 1.0)
+        return read_only(cp_boundary(self.kappa, self.gamma_x, 1.0))
 
     @cached_property
     def nuisance_gains(self) -> np.ndarray:
-        """ξ_j of X → Y, shape (n_nuisance_pairs,): ``ν sqrt(γ̃_y)``."""
-        return np.asarray(self.nuisance_correlations * np.sqrt(self._paired_variances[1]))
+        """ξ_j of X → Y, shape (n_nuisance_pairs,): ``η / sqrt(γ̃_x) = ν sqrt(γ̃_y)``."""
+        return read_only(self.nuisance_correlations * self._paired_deviations[1])
 
     @cached_property
     def signal_gains_reverse(self) -> np.ndarray:
         """τ_i of Y → X, shape (n_signals,): ``κ² / sqrt(κ² + γ_y)``."""
-        return cp_boundary(self.kappa, self.gamma_y, 1.0)
+        return read_only(cp_boundary(self.kappa, self.gamma_y, 1.0))
 
     @cached_property
     def nuisance_gains_reverse(self) -> np.ndarray:
-        """ξ_j of Y → X, shape (n_nuisance_pairs,): ``ν sqrt(γ̃_x)``."""
-        return np.asarray(self.nuisance_correlations * np.sqrt(self._paired_variances[0]))
+        """ξ_j of Y → X, shape (n_nuisance_pairs,): ``η / sqrt(γ̃_y) = ν sqrt(γ̃_x)``."""
+        return read_only(self.nuisance_correlations * self._paired_deviations[0])
 
     # Verdicts ---------------------------------------------------------------------------------------------------------
 
@@ -259,32 +274,32 @@ class SpikedModel:
 
         Infinite without nuisance correlation (at most 1e-15); 0 if a signal has strength 0, with or without nuisance.
         """
-        return self._separation(self.signal_correlations, self.nuisance_correlations)
+        return self._ca.ratio
 
     @property
     def delta_cp(self) -> float:
         """Separation ratio of predicting Y from X: weakest signal gain over strongest nuisance gain; corners as `delta_ca`."""
-        return self._separation(self.signal_gains, self.nuisance_gains)
+        return self._cp.ratio
 
     @property
     def delta_cp_reverse(self) -> float:
         """Separation ratio of predicting X from Y."""
-        return self._separation(self.signal_gains_reverse, self.nuisance_gains_reverse)
+        return self._cp_reverse.ratio
 
     @property
     def n_recovered_ca(self) -> int:
         """Signals whose correlation exceeds every nuisance correlation: all of them exactly where delta_ca > 1."""
-        return self._n_recovered(self.signal_correlations, self.nuisance_correlations)
+        return self._ca.n_recovered
 
     @property
     def n_recovered_cp(self) -> int:
         """Signals whose gain X → Y exceeds every nuisance gain."""
-        return self._n_recovered(self.signal_gains, self.nuisance_gains)
+        return self._cp.n_recovered
 
     @property
     def n_recovered_cp_reverse(self) -> int:
         """Signals whose gain Y → X exceeds every nuisance gain."""
-        return self._n_recovered(self.signal_gains_reverse, self.nuisance_gains_reverse)
+        return self._cp_reverse.n_recovered
 
     @property
     def regime(self) -> Regime:
@@ -295,157 +310,89 @@ class SpikedModel:
     def delta_ratio_bound(self) -> float:
         """What delta_ca / delta_cp cannot exceed: ``sqrt(max γ̃_y / min(κ² + γ_y))``, over paired nuisance coordinates.
 
-        An equality if κ, γ_y and γ̃_y are each the same for all coordinates; the published code takes it for one always.
+        Attained if κ, γ_y and γ̃_y are each the same for all coordinates; the published code takes it for an equality always.
         Infinite where nothing bounds the ratio: no paired nuisance, or a signal coordinate of Y without variance.
         """
-        smallest = float((self.kappa**2 + self.gamma_y).min())
-        if not self.n_nuisance_pairs or smallest == 0:
-            return math.inf
-        return math.sqrt(float(self._paired_variances[1].max()) / smallest)
+        smallest = math.sqrt((self.kappa**2 + self.gamma_y).min())
+        largest = float(self._paired_deviations[1].max(initial=0.0))
+        return largest / smallest if largest > 0 and smallest > 0 else math.inf
 
     @property
     def nuisance_threshold_ca(self) -> float:
-        """Common nuisance correlation ν below which alignment recovers every signal; the model's own eta plays no part."""
-        return float(self.signal_correlations.min())
+        """Common nuisance correlation ν below which alignment recovers every signal; the model's own eta plays no part.
+
+        The thresholds are infinite without paired nuisance coordinates that vary.
+        """
+        return nuisance_threshold(self.signal_correlations, np.sign(self._paired_deviations[0]))
 
     @property
     def nuisance_threshold_cp(self) -> float:
-        """Common nuisance correlation ν below which predicting Y from X recovers every signal; above 1: at any.
-
-        Infinite without paired nuisance that varies in Y.
-        """
-        return self._threshold(self.signal_gains, self._paired_variances[1])
+        """Common nuisance correlation ν below which predicting Y from X recovers every signal; above 1: at any ν."""
+        return nuisance_threshold(self.signal_gains, self._paired_deviations[1])
 
     @property
     def nuisance_threshold_cp_reverse(self) -> float:
-        """Common nuisance correlation ν below which predicting X from Y recovers every signal."""
-        return self._threshold(self.signal_gains_reverse, self._paired_variances[0])
+        """Common nuisance correlation ν below which predicting X from Y recovers every signal; above 1: at any ν."""
+        return nuisance_threshold(self.signal_gains_reverse, self._paired_deviations[0])
 
-    @property
-    def _paired_variances(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.gamma_tilde_x[: self.n_nuisance_pairs], self.gamma_tilde_y[: self.n_nuisance_pairs]
+    @cached_property
+    def _ca(self) -> Separation:
+        return Separation(self.signal_correlations, self.nuisance_correlations, self._has_nuisance)
+
+    @cached_property
+    def _cp(self) -> Separation:
+        return Separation(self.signal_gains, self.nuisance_gains, self._has_nuisance)
+
+    @cached_property
+    def _cp_reverse(self) -> Separation:
+        return Separation(self.signal_gains_reverse, self.nuisance_gains_reverse, self._has_nuisance)
 
     @property
     def _has_nuisance(self) -> bool:
-        # Of correlations for the gains too: they have no units, so rescaling the data cannot make nuisance vanish.
+        # By correlations for the gains too: they have no units, so rescaling the data cannot make nuisance vanish.
         return bool((self.nuisance_correlations > NO_NUISANCE).any())
 
-    def _separation(self, signal: np.ndarray, nuisance: np.ndarray) -> float:
-        weakest = float(signal.min())
-        if self._has_nuisance:
-            return weakest / float(nuisance.max())
-        return math.inf if weakest > 0 else 0.0
+    @cached_property
+    def _paired_deviations(self) -> tuple[np.ndarray, np.ndarray]:
+        """Nuisance standard deviations of X and of Y where both views have the coordinate and both vary, else 0."""
+        m = self.n_nuisance_pairs
+        deviations = np.sqrt([self.gamma_tilde_x[:m], self.gamma_tilde_y[:m]])
+        deviations[:, (deviations == 0).any(axis=0)] = 0.0
+        return deviations[0], deviations[1]
 
-    def _n_recovered(self, signal: np.ndarray, nuisance: np.ndarray) -> int:
-        return int((signal > (nuisance.max() if self._has_nuisance else 0.0)).sum())
+    # What `RowSampler` asks for ---------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _threshold(signal_gains: np.ndarray, target_variances: np.ndarray) -> float:
-        weakest, largest = float(signal_gains.min()), math.sqrt(target_variances.max(initial=0.0))
-        if weakest == 0:
-            return 0.0
-        return weakest / largest if largest > 0 else math.inf
+    @property
+    def _widths(self) -> tuple[int, int, int]:
+        return self.n_features_x, self.n_features_y, self.n_signals
 
-    # Samples ----------------------------------------------------------------------------------------------------------
+    @property
+    def _largest_variance(self) -> float:
+        signal = self.kappa**2 + np.maximum(self.gamma_x, self.gamma_y)
+        return float(np.concatenate([signal, self.gamma_tilde_x, self.gamma_tilde_y]).max())
 
-    def sample(
-        self,
-        n_samples: int,
-        rng: int | np.random.SeedSequence | np.random.Generator = 0,
-        *,
-        degrees_of_freedom: float | None = None,
-        dtype: DTypeLike = np.float64,
-        n_threads: int | None = None,
-    ) -> SpikedSample:
-        """Draw paired rows; all in memory at once.
-
-        Parameters
-        ----------
-        n_samples : int
-        rng : int, numpy.random.SeedSequence or numpy.random.Generator, default 0
-            A generator draws the seed, so that its next sample differs.
-        degrees_of_freedom : float, > 2, optional
-            Rows are multivariate Student t, scaled to the same population covariances; signal, noise and nuisance of a row
-            share one heavy-tailed factor. Default: Gaussian.
-        dtype : float32 or float64
-            float32 rows are the float64 rows to within single precision, and quicker to draw.
-        n_threads : int, optional
-            Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
-
-        Returns
-        -------
-        SpikedSample
-            Population means are 0.
-
-        Notes
-        -----
-        Rows are drawn in blocks of 1024, each from its own stream of the seed: bytes depend on the model, the seed, the row's
-        position and the dtype, not on threads, and a longer sample begins with the shorter one. They may change with the
-        version of NumPy and with the BLAS and the processor it runs on.
-        """
-        (sample,) = self.stream(
-            n_samples,
-            rng,
-            chunk_rows=None,
-            degrees_of_freedom=degrees_of_freedom,
-            dtype=dtype,
-            n_threads=n_threads,
-        )
-        return sample
-
-    def stream(
-        self,
-        n_samples: int,
-        rng: int | np.random.SeedSequence | np.random.Generator = 0,
-        *,
-        chunk_rows: int | None = CHUNK_ROWS,
-        degrees_of_freedom: float | None = None,
-        dtype: DTypeLike = np.float64,
-        n_threads: int | None = None,
-    ) -> Iterator[SpikedSample]:
-        """The rows of `sample`, the same bytes, in chunks of `chunk_rows` (default 8192; None: all at once).
-
-        Memory is that of the chunks the caller holds and of a few blocks of 1024 rows. Every chunk is a new array.
-        """
-        request = row_request(
-            n_samples,
-            rng,
-            chunk_rows=chunk_rows,
-            degrees_of_freedom=degrees_of_freedom,
-            dtype=dtype,
-            n_threads=n_threads,
-        )
-
-        def draw_block(generator: np.random.Generator, out: Sequence[np.ndarray]) -> None:
-            self._draw_block(generator, request.degrees_of_freedom, *out)
-
-        widths = (self.n_features_x, self.n_features_y, self.n_signals)
-        return (SpikedSample(*arrays) for arrays in stream_rows(draw_block, widths, request))
+    def _as_sample(self, arrays: Sequence[np.ndarray]) -> SpikedSample:
+        return SpikedSample(*arrays)
 
     def _draw_block(
-        self,
-        generator: np.random.Generator,
-        degrees_of_freedom: float | None,
-        X: np.ndarray,
-        Y: np.ndarray,
-        signal: np.ndarray,
+        self, generator: np.random.Generator, degrees_of_freedom: float | None, out: Sequence[np.ndarray]
     ) -> None:
         k, nu = self.n_signals, self.nuisance_correlations
         paired = slice(k, k + len(nu))
-        shared = generator.standard_normal((BLOCK_ROWS, k)) * self.kappa
+        signal = generator.standard_normal((BLOCK_ROWS, k)) * self.kappa
         x = generator.standard_normal((BLOCK_ROWS, self.n_features_x))
         y = generator.standard_normal((BLOCK_ROWS, self.n_features_y))
-        y[:, paired] *= np.sqrt((1 - nu) * (1 + nu))  # unit variances still: y = ν x + sqrt(1 - ν²) z
+        y[:, paired] *= np.sqrt((1 - nu) * (1 + nu))  # paired unit normals: y = ν x + sqrt(1 - ν²) z
         y[:, paired] += nu * x[:, paired]
         x *= np.sqrt(np.append(self.gamma_x, self.gamma_tilde_x))
         y *= np.sqrt(np.append(self.gamma_y, self.gamma_tilde_y))
-        x[:, :k] += shared
-        y[:, :k] += shared
+        x[:, :k] += signal
+        y[:, :k] += signal
         if degrees_of_freedom is not None:
             scale = tail_scale(generator, degrees_of_freedom)
-            shared *= scale
+            signal *= scale
             x *= scale
             y *= scale
-        signal[...] = shared
-        place(x, self._basis_x, X)
-        place(y, self._basis_y, Y)
+        place(x, self._basis_x, out[0])
+        place(y, self._basis_y, out[1])
+        out[2][...] = signal

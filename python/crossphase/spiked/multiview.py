@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from crossphase._scalars import check_integer
-from crossphase._seeds import seed_sequence
+from crossphase._seeds import Seed, seed_sequence
 from crossphase._vectors import check_vector
 from crossphase.covariances import Covariances
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.spiked.bases import choose_basis, rotated, rotated_diagonal
 from crossphase.spiked.parameters import LARGEST_VARIANCE, check_kappa
-from crossphase.spiked.row_blocks import BLOCK_ROWS, CHUNK_ROWS, place, row_request, stream_rows, tail_scale
+from crossphase.spiked.row_sampler import BLOCK_ROWS, RowSampler, place, tail_scale
 
 
 class MultiviewSample(NamedTuple):
@@ -39,7 +39,7 @@ class _View:
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
-class MultiviewSpikedModel:
+class MultiviewSpikedModel(RowSampler[MultiviewSample]):
     """N views: view i carries the signals listed for it; nuisance coordinates covary equally between every two views.
 
     ``x_i = Q_i [s_(signals[i]) + e_i; m_i]`` with independent ``s`` of variances ``κ²`` and noise ``e_i`` of variances
@@ -62,8 +62,8 @@ class MultiviewSpikedModel:
         (Two views of unequal variances admit more, up to their geometric mean: `SpikedModel`.)
     n_features : int, or one for each view
         At least the number of the view's signals.
-    bases : one orthogonal matrix for each view, optional
-        The first columns carry the view's signals. Default: drawn uniformly if `rng` is given, else coordinate axes.
+    bases : one orthogonal matrix or None for each view, optional
+        The first columns carry the view's signals. None: drawn uniformly if `rng` is given, else coordinate axes.
     rng : int, numpy.random.SeedSequence or numpy.random.Generator, optional
         Seed of the bases.
 
@@ -86,48 +86,31 @@ class MultiviewSpikedModel:
         self,
         kappa: ArrayLike,
         signals: Sequence[Sequence[int]],
-        gamma: Any,
-        gamma_tilde: Any,
+        *,
+        gamma: float | Sequence[ArrayLike],
+        gamma_tilde: float | Sequence[ArrayLike],
+        n_features: int | Sequence[int],
         eta: ArrayLike = 0.0,
-        n_features: int | Sequence[int] = 20,
-        bases: Sequence[ArrayLike] | None = None,
-        rng: int | np.random.SeedSequence | np.random.Generator | None = None,
+        bases: Sequence[ArrayLike | None] | None = None,
+        rng: Seed | None = None,
     ) -> None:
         strengths = check_kappa(kappa)
         carried = _checked_signals(signals, len(strengths))
-        n_views = len(carried)
         seed = None if rng is None else seed_sequence(rng)
-        views = []
-        for i, (own, view_gamma, view_gamma_tilde, view_n_features, view_basis) in enumerate(
-            zip(
-                carried,
-                _per_view(gamma, "gamma", n_views),
-                _per_view(gamma_tilde, "gamma_tilde", n_views),
-                _per_view(n_features, "n_features", n_views),
-                [None] * n_views if bases is None else _per_view(bases, "bases", n_views),
-                strict=True,
-            )
-        ):
-            p = check_integer(view_n_features, f"n_features of view {i}", least=max(len(own), 1))
-            views.append(
-                _View(
-                    np.array(own, dtype=np.intp),
-                    check_vector(view_gamma, f"gamma of view {i}", len(own), "signals", most=LARGEST_VARIANCE),
-                    check_vector(
-                        view_gamma_tilde,
-                        f"gamma_tilde of view {i}",
-                        p - len(own),
-                        "nuisance coordinates",
-                        most=LARGEST_VARIANCE,
-                    ),
-                    choose_basis(view_basis, f"bases[{i}]", p, seed, view=i),
-                )
-            )
+        parameters = zip(
+            carried,
+            _per_view(gamma, "gamma", len(carried)),
+            _per_view(gamma_tilde, "gamma_tilde", len(carried)),
+            _per_view(n_features, "n_features", len(carried)),
+            _per_view(bases, "bases", len(carried)),
+            strict=True,
+        )
+        views = tuple(_checked_view(i, seed, *own) for i, own in enumerate(parameters))
         for name, value in {
             "kappa": strengths,
             "signals": carried,
             "eta": _checked_eta(eta, views),
-            "_views": tuple(views),
+            "_views": views,
         }.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
 
@@ -180,51 +163,20 @@ class MultiviewSpikedModel:
         """The three population covariances of views i and j, i as X and j as Y."""
         return Covariances(self.covariance(i, i), self.covariance(j, j), self.covariance(i, j))
 
-    def sample(
-        self,
-        n_samples: int,
-        rng: int | np.random.SeedSequence | np.random.Generator = 0,
-        *,
-        degrees_of_freedom: float | None = None,
-        dtype: DTypeLike = np.float64,
-        n_threads: int | None = None,
-    ) -> MultiviewSample:
-        """Draw rows of all views; parameters and promises of `SpikedModel.sample`."""
-        (sample,) = self.stream(
-            n_samples,
-            rng,
-            chunk_rows=None,
-            degrees_of_freedom=degrees_of_freedom,
-            dtype=dtype,
-            n_threads=n_threads,
-        )
-        return sample
+    # What `RowSampler` asks for ---------------------------------------------------------------------------------------
 
-    def stream(
-        self,
-        n_samples: int,
-        rng: int | np.random.SeedSequence | np.random.Generator = 0,
-        *,
-        chunk_rows: int | None = CHUNK_ROWS,
-        degrees_of_freedom: float | None = None,
-        dtype: DTypeLike = np.float64,
-        n_threads: int | None = None,
-    ) -> Iterator[MultiviewSample]:
-        """The rows of `sample`, the same bytes, in chunks; as `SpikedModel.stream`."""
-        request = row_request(
-            n_samples,
-            rng,
-            chunk_rows=chunk_rows,
-            degrees_of_freedom=degrees_of_freedom,
-            dtype=dtype,
-            n_threads=n_threads,
-        )
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return *self.n_features, self.n_signals
 
-        def draw_block(generator: np.random.Generator, out: Sequence[np.ndarray]) -> None:
-            self._draw_block(generator, request.degrees_of_freedom, out)
+    @property
+    def _largest_variance(self) -> float:
+        noise = [0.0, *(variance for view in self._views for variance in (*view.gamma, *view.gamma_tilde))]
+        return float(self.kappa.max() ** 2 + max(noise))
 
-        widths = (*self.n_features, self.n_signals)
-        return (MultiviewSample(views, signal) for *views, signal in stream_rows(draw_block, widths, request))
+    def _as_sample(self, arrays: Sequence[np.ndarray]) -> MultiviewSample:
+        *views, signal = arrays
+        return MultiviewSample(views, signal)
 
     def _draw_block(
         self, generator: np.random.Generator, degrees_of_freedom: float | None, out: Sequence[np.ndarray]
@@ -248,14 +200,36 @@ class MultiviewSpikedModel:
 
 
 def _per_view(value: Any, name: str, n_views: int) -> list[Any]:
-    """One entry for each view; a number stands for all."""
-    if np.ndim(value) == 0 if not isinstance(value, list | tuple) else False:
+    """One entry for each view; what is no sequence stands for all."""
+    if not isinstance(value, list | tuple) and np.ndim(value) == 0:
         return [value] * n_views
     if len(value) != n_views:
         raise InputValueError(
             f"{name} must have one entry for each of the {n_views} views in signals; got {len(value)}."
         )
     return list(value)
+
+
+def _checked_view(
+    i: int,
+    seed: np.random.SeedSequence | None,
+    signals: tuple[int, ...],
+    gamma: ArrayLike,
+    gamma_tilde: ArrayLike,
+    n_features: Any,
+    basis: ArrayLike | None,
+) -> _View:
+    n_own, p = len(signals), check_integer(n_features, f"n_features[{i}]", least=1)
+    if p < n_own:
+        raise InputValueError(f"n_features[{i}] must be at least the {n_own} signals that view {i} carries; got {p}.")
+    return _View(
+        np.array(signals, dtype=np.intp),
+        check_vector(gamma, f"gamma[{i}]", n_own, "signals of the view", most=LARGEST_VARIANCE),
+        check_vector(
+            gamma_tilde, f"gamma_tilde[{i}]", p - n_own, "nuisance coordinates of the view", most=LARGEST_VARIANCE
+        ),
+        choose_basis(basis, f"bases[{i}]", p, seed, view=i),
+    )
 
 
 def _checked_signals(signals: Any, n_signals: int) -> tuple[tuple[int, ...], ...]:

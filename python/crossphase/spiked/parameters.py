@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossphase._scalars import check_integer
-from crossphase._vectors import check_numbers, check_vector
+from crossphase._vectors import check_numbers, check_vector, read_only
 from crossphase.errors import InputValueError
 
 LARGEST_KAPPA, LARGEST_VARIANCE = 1e75, 1e150  # products of two variances stay finite
@@ -19,29 +19,32 @@ def check_kappa(kappa: ArrayLike) -> np.ndarray:
         raise InputValueError(
             f"kappa must be one signal strength or a vector of at least one; got shape {strengths.shape}."
         )
-    strengths.setflags(write=False)
-    return strengths
+    return read_only(strengths)
 
 
 def feature_count(
     side: str, n_signals: int, n_features: int | None, gamma_tilde: ArrayLike, basis: ArrayLike | None
 ) -> int:
+    """The count given, else what the vector of nuisance variances makes it, else the size of the basis."""
     name = f"n_features_{side}"
+    variances = check_numbers(gamma_tilde, f"gamma_tilde_{side}", most=LARGEST_VARIANCE)
     if n_features is not None:
         count = check_integer(n_features, name, least=1)
-        if count < n_signals:
-            raise InputValueError(
-                f"{name} must be at least the number of signals in kappa, {n_signals}; got {count}. "
-                f"Raise {name} or shorten kappa."
-            )
-        return count
-    if np.ndim(gamma_tilde) > 0:
-        return n_signals + int(np.shape(gamma_tilde)[0])
-    if basis is not None and np.ndim(basis) > 0:
-        return feature_count(side, n_signals, np.shape(basis)[0], gamma_tilde, None)
-    raise InputValueError(
-        f"{name} is missing: give it, or gamma_tilde_{side} as a vector with one variance a nuisance coordinate, or basis_{side}."
-    )
+    elif variances.ndim > 0:
+        count = n_signals + len(variances)
+    elif basis is not None:
+        count = len(np.atleast_1d(check_numbers(basis, f"basis_{side}", least=-np.inf)))
+    else:
+        raise InputValueError(
+            f"{name} is missing: give it, or gamma_tilde_{side} as a vector of one variance a nuisance coordinate, or "
+            f"basis_{side}."
+        )
+    if count < n_signals:
+        raise InputValueError(
+            f"{name} must be at least the number of signals in kappa, {n_signals}; got {count}. "
+            f"Raise {name} or shorten kappa."
+        )
+    return count
 
 
 def check_eta(eta: ArrayLike, variances_x: np.ndarray, variances_y: np.ndarray) -> np.ndarray:
@@ -56,9 +59,7 @@ def check_eta(eta: ArrayLike, variances_x: np.ndarray, variances_y: np.ndarray) 
             f"eta must be at most sqrt(gamma_tilde_x * gamma_tilde_y); got eta[{j}] = {covariances[j]:g} with limit "
             f"{largest[j]:g}. Lower eta, or make it from correlations: nuisance_covariance(nu, gamma_tilde_x, gamma_tilde_y)."
         )
-    limited = np.asarray(np.minimum(covariances, largest))
-    limited.setflags(write=False)
-    return limited
+    return read_only(np.minimum(covariances, largest))
 
 
 def largest_covariance(variance_x: np.ndarray, variance_y: np.ndarray) -> np.ndarray:
