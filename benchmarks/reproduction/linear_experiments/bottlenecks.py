@@ -60,7 +60,12 @@ def run_hard_bottleneck(_settings: Settings) -> HardBottleneck:
         # Signals 3, 4, 5 repeat the strengths of 0, 1, 2 for Y alone, so that its rank stays 3.
         for name, of_y, rank_y in (("shared", [*range(rank), *range(n + rank, 2 * n)], n), ("y", range(rank), rank)):
             views = MultiviewSpikedModel(
-                np.tile(KAPPA, 2), [range(n), of_y], GAMMA, GAMMA_TILDE, n_features=N_FEATURES, rng=rank
+                np.tile(KAPPA, 2),
+                [range(n), of_y],
+                gamma=GAMMA,
+                gamma_tilde=GAMMA_TILDE,
+                n_features=N_FEATURES,
+                rng=rank,
             )
             counts[name].append(n_correlated(views.pair(0, 1)))
             expected[name].append(hard_bottleneck(n, rank_y, rank))
@@ -111,7 +116,12 @@ def run_many_views(_settings: Settings) -> ManyViews:
 def least_correlated(ranks: list[int]) -> int:
     """View i carries the first ``ranks[i]`` signals; view 0 is the anchor of every pair."""
     views = MultiviewSpikedModel(
-        KAPPA_MULTI, [range(rank) for rank in ranks], GAMMA, GAMMA_TILDE, n_features=N_FEATURES_MULTI, rng=len(ranks)
+        KAPPA_MULTI,
+        [range(rank) for rank in ranks],
+        gamma=GAMMA,
+        gamma_tilde=GAMMA_TILDE,
+        n_features=N_FEATURES_MULTI,
+        rng=len(ranks),
     )
     return min(n_correlated(views.pair(0, i)) for i in range(1, len(ranks)))
 
