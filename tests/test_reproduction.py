@@ -256,9 +256,24 @@ def test_training_stops_when_it_no_longer_improves(rng: np.random.Generator) -> 
 # The claims -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [name for name in EXPERIMENTS if name != "E8"])
-def test_expected_numbers_are_found(reduced: Mapping[str, Any], name: str) -> None:
-    assert [finding for finding in reduced[name].findings() if finding.agrees is False] == []
+MISSED = {  # what the README says does not hold
+    "E3": {
+        "Δ_CA, smallest from samples / theory on the grid",
+        "Δ_CA, largest from samples / theory on the grid",
+        "Δ_CP, smallest from samples / theory on the grid",
+    },
+    "E8": {
+        "κ̂ / κ² at κ = 0.88, ν = 0.3",
+        "κ̂ / κ² at κ = 0.88, ν = 0.3, the worst of the sweep",
+        "ν̂ at ν = 0.19, κ = 2",
+    },
+}
+
+
+@pytest.mark.parametrize("name", [*EXPERIMENTS])
+def test_expected_numbers_are_found_but_for_these(reduced: Mapping[str, Any], name: str) -> None:
+    missed = {finding.quantity for finding in reduced[name].findings() if finding.agrees is False}
+    assert missed == MISSED.get(name, set())
 
 
 def test_the_fewest_shared_directions_fall_with_every_view(reduced: Mapping[str, Any]) -> None:

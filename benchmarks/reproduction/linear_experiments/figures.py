@@ -132,7 +132,7 @@ def failure(result: Failure) -> Figure:
         axes.plot(result.nu, population, ":", color=colour, label=f"{label}, population")
         axes.axvline(threshold, color=colour, linewidth=0.6)
     axes.set(xlabel=r"nuisance correlation $\nu$", ylabel="subspace distance")
-    axes.legend()
+    axes.legend(loc="center", bbox_to_anchor=(0.65, 0.5))
     return figure
 
 
@@ -212,10 +212,10 @@ def estimation(result: Estimation) -> Figure:
 def contrastive(result: Contrastive) -> Figure:
     figure, ((axes,),) = panels(1)
     for temperature, distances, colour in zip(result.temperatures, result.distance_info_nce, OTHERS, strict=True):
-        over_seeds(axes, result.nu, distances, f"InfoNCE, temperature {temperature:g}", colour)
+        over_seeds(axes, result.nu, distances, f"InfoNCE, $T$ = {temperature:g}", colour)
     over_seeds(axes, result.nu, result.distance_ca, "CA", CA)
     over_seeds(axes, result.nu, result.distance_cp, "CP", CP)
     axes.axhline(FAILED_FROM, color=TRUTH, linewidth=0.6)
     axes.set(xlabel=r"nuisance correlation $\nu$", ylabel="subspace distance")
-    axes.legend()
+    axes.legend(loc="center", bbox_to_anchor=(0.6, 0.7))
     return figure

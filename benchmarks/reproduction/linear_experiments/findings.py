@@ -45,4 +45,5 @@ class Finding:
 
 def over_seeds(values: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation of one number a seed."""
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    is_constant = bool((values == values[0]).all())  # a single seed included; rounding would leave a spread of 1e-16
+    return float(np.mean(values)), 0.0 if is_constant else float(np.std(values, ddof=1))

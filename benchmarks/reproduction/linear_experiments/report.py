@@ -75,7 +75,7 @@ def _table(record: Record) -> str:
     for finding in record.findings:
         expected = finding["expected"]
         wanted = [_short(expected["value"]), expected["source"]] if expected else ["", ""]
-        spread = f" ± {_short(finding['spread'])}" if finding["spread"] else ""
+        spread = f" ± {finding['spread']:.2g}" if finding["spread"] else ""
         agrees = {True: "yes", False: "**no**", None: ""}[finding["agrees"]]
         cells = [finding["quantity"], *wanted, _short(finding["found"]) + spread, agrees]
         lines.append(f"| {' | '.join(cells)} |")
