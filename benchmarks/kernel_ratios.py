@@ -18,9 +18,10 @@ from benchmarks.bench_diagnose import Diagnose
 from benchmarks.bench_moments import CrossCovariance
 from benchmarks.bench_projection import Project
 from benchmarks.bench_ridge_cv import PermutedR2
+from benchmarks.bench_spiked import Sample
 from benchmarks.bench_whitening import Whiten
 
-FAMILIES = (CrossCovariance, Whiten, PermutedR2, Project, Diagnose)
+FAMILIES = (CrossCovariance, Whiten, PermutedR2, Project, Sample, Diagnose)
 
 
 def peers_of(family: type, problem: tuple) -> dict[str, Callable[[], None]]:

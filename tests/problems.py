@@ -10,6 +10,7 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -383,3 +384,27 @@ def spiked_pairs(draw: st.DrawFn) -> SpikedPair:
         gamma_tilde=(draw(variance), draw(variance)),
         nuisance=np.array(draw(st.lists(st.floats(0.0, 0.95), min_size=1, max_size=17))),
     )
+
+
+# Published experiments of Kamai et al. (2026) in arguments of `SpikedModel`; E4 varies eta.
+E1: dict[str, Any] = {
+    "kappa": (3, 2.5, 2),
+    "gamma_x": 0.5,
+    "gamma_y": 0.5,
+    "gamma_tilde_x": 1.0,
+    "gamma_tilde_y": 1.0,
+    "eta": 0.0,
+    "n_features_x": 20,
+    "n_features_y": 20,
+}
+E4: dict[str, Any] = {**E1, "kappa": (3, 2, 1.5), "gamma_y": 0.05, "gamma_tilde_y": 50.0}
+E6: dict[str, Any] = {**E1, "gamma_y": 0.1, "gamma_tilde_y": 10.0, "eta": 2.0}
+
+THREE_VIEWS: dict[str, Any] = {  # three signals, of which the views carry three, two and one; a common nuisance
+    "kappa": [3, 2, 1],
+    "signals": [(0, 1, 2), (2, 0), (1,)],
+    "gamma": [0.5, [0.1, 2.0], 1.0],
+    "gamma_tilde": [1.5, [2.0, 1.0, 1.2, 5.0], [0.7, 3.0]],
+    "eta": [0.7, 0.4, 1.1],
+    "n_features": [6, 6, 3],
+}

@@ -56,7 +56,7 @@ def test_one_version():
 
 def test_dependencies_are_few():
     required = [r for r in importlib.metadata.requires("crossphase") if "extra ==" not in r]
-    assert sorted(r.split(">=")[0] for r in required) == ["numpy", "scipy", "threadpoolctl"]
+    assert sorted(r.split(">=")[0] for r in required) == ["numpy", "scikit-learn", "scipy", "threadpoolctl"]
 
 
 def test_types_are_shipped():

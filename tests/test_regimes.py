@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossphase import InputValueError, Regime, classify
-from crossphase.regimes import ca_boundary, cp_boundary
+from crossphase import InputTypeError, InputValueError, Regime, ca_boundary, classify, cp_boundary
 
 ABOVE_ONE = math.nextafter(1.0, 2.0)
 
@@ -75,11 +74,30 @@ def test_boundaries_of_many_strengths_and_of_the_corner() -> None:
     assert ca_boundary(kappas, 0.5, 0.5) == pytest.approx([0.0, 1 / 1.5, 4 / 4.5])
     assert cp_boundary(kappas, 0.0, 4.0) == pytest.approx([0.0, 0.5, 1.0])
     assert float(ca_boundary(0.0, 0.0, 0.0)) == 0.0
+    assert float(cp_boundary(0.0, 0.0, 0.0)) == 0.0
+    assert float(cp_boundary(1.0, 0.5, 0.0)) == math.inf  # nuisance that does not vary in the target
+    assert ca_boundary([[1.0], [2.0]], [0.5, 1.0], 0.5).shape == (2, 2)
 
 
-def test_boundaries_have_no_smallest_unit() -> None:
-    """Signals of 1e-12 in the data's units have the boundaries of signals of 1; nuisance without variance does no harm."""
-    assert float(ca_boundary(1e-12, 1e-24, 1e-24)) == pytest.approx(0.5, rel=1e-14)
-    assert float(cp_boundary(1e-12, 1e-24, 2e-24)) == pytest.approx(0.5, rel=1e-14)
-    assert float(cp_boundary(1.0, 0.5, 0.0)) == math.inf
-    assert float(cp_boundary(0.0, 0.5, 0.0)) == 0.0
+@pytest.mark.parametrize("unit", [1e-150, 1e-8, 1e100])
+def test_boundaries_have_no_units(unit: float) -> None:
+    kappa, variance = 2.0 * unit, unit * unit
+    assert float(ca_boundary(kappa, 0.5 * variance, 0.5 * variance)) == pytest.approx(4 / 4.5, rel=1e-15)
+    assert float(cp_boundary(kappa, 0.5 * variance, 9 * variance)) == pytest.approx(4 / math.sqrt(40.5), rel=1e-15)
+
+
+def test_boundaries_of_faint_signals() -> None:
+    assert float(ca_boundary(1e-60, 1.0, 1.0)) == pytest.approx(1e-120, rel=1e-15)
+    assert float(ca_boundary(1e-100, 1.0, 1.0)) < 1e-154
+    assert float(cp_boundary(1e100, 0.0, 1e-320)) > 1e250
+
+
+def test_impossible_parameters_are_named() -> None:
+    with pytest.raises(InputValueError, match=r"kappa must be finite and >= 0; got kappa\[1\] = -1"):
+        ca_boundary([1.0, -1.0], 1.0, 1.0)
+    with pytest.raises(InputValueError, match="gamma_y must be finite and >= 0; got gamma_y = nan"):
+        ca_boundary(1.0, 1.0, math.nan)
+    with pytest.raises(InputTypeError, match="gamma_tilde_y must be finite and >= 0; got 'ten'"):
+        cp_boundary(1.0, 1.0, "ten")
+    with pytest.raises(InputValueError, match=r"must have shapes that broadcast; got kappa \(2,\), gamma_x \(3,\)"):
+        cp_boundary([1.0, 2.0], [1.0, 2.0, 3.0], 1.0)

@@ -2,10 +2,27 @@
 
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "arrays.hpp"
 #include "module.hpp"
 
 namespace crossphase::bindings {
+namespace {
+
+Array<double> to_array(const std::vector<double>& values) {
+    auto array = empty_array<double>({static_cast<py::ssize_t>(values.size())});
+    std::copy(values.begin(), values.end(), array.mutable_data());
+    return array;
+}
+
+std::vector<double> to_vector(const py::handle& array) {
+    const auto values = vector_view(array.cast<Array<double>>());
+    return {values.begin(), values.end()};
+}
+
+}  // namespace
 
 void bind_moments(py::module_& cpu_module) {
     using namespace py::literals;
@@ -50,7 +67,41 @@ void bind_moments(py::module_& cpu_module) {
                 }
                 return py::make_tuple(n_samples, mean, scatter);
             },
-            "n_columns"_a);
+            "n_columns"_a)
+        .def(py::pickle(
+            [](const cpu::CrossMoments& self) {
+                cpu::CrossMoments::Snapshot held;
+                {
+                    const Released nogil;
+                    held = self.snapshot();
+                }
+                py::list trees;
+                for (const auto& [first_block, tree] : held.trees) {
+                    trees.append(py::make_tuple(first_block, tree.n_blocks, tree.moments.n_samples,
+                                                to_array(tree.moments.mean), to_array(tree.moments.scatter)));
+                }
+                py::list partial_rows;
+                for (const auto& [first_row, rows] : held.partial_rows) {
+                    partial_rows.append(py::make_tuple(first_row, to_array(rows)));
+                }
+                return py::make_tuple(held.n_columns, held.next_row, trees, partial_rows);
+            },
+            [](const py::tuple& state) {
+                cpu::CrossMoments::Snapshot held{
+                    state[0].cast<std::ptrdiff_t>(), state[1].cast<std::ptrdiff_t>(), {}, {}};
+                for (const py::handle item : state[2]) {
+                    const auto tree = item.cast<py::tuple>();
+                    held.trees.emplace(tree[0].cast<std::ptrdiff_t>(),
+                                       cpu::CrossMoments::Tree{
+                                           tree[1].cast<std::ptrdiff_t>(),
+                                           {tree[2].cast<std::ptrdiff_t>(), to_vector(tree[3]), to_vector(tree[4])}});
+                }
+                for (const py::handle item : state[3]) {
+                    const auto rows = item.cast<py::tuple>();
+                    held.partial_rows.emplace(rows[0].cast<std::ptrdiff_t>(), to_vector(rows[1]));
+                }
+                return std::make_unique<cpu::CrossMoments>(std::move(held));
+            }));
 }
 
 }  // namespace crossphase::bindings

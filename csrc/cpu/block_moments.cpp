@@ -107,6 +107,12 @@ void merge_into(BlockMoments& block, const BlockMoments& next) {
     block.n_samples += next.n_samples;
 }
 
+bool is_block_moments(const BlockMoments& block, std::ptrdiff_t n_columns) {
+    const std::ptrdiff_t n_panels = (n_columns + kPanelWidth - 1) / kPanelWidth;
+    return block.n_samples > 0 && block.mean.size() == static_cast<std::size_t>(n_panels * kPanelWidth) &&
+           block.scatter.size() == static_cast<std::size_t>(tile_number(n_panels, 0) * kTileSize);
+}
+
 double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j) {
     if (j > i) {
         std::swap(i, j);

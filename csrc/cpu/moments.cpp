@@ -61,6 +61,26 @@ CrossMoments::CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row)
     }
 }
 
+CrossMoments::CrossMoments(Snapshot snapshot) : CrossMoments(snapshot.n_columns, snapshot.next_row) {
+    for (const auto& [first_block, tree] : snapshot.trees) {
+        if (first_block < 0 || tree.n_blocks < 1 || !is_block_moments(tree.moments, n_columns_)) {
+            throw std::invalid_argument("a block of the snapshot does not have the state's number of columns");
+        }
+    }
+    for (const auto& [first_row, rows] : snapshot.partial_rows) {
+        if (first_row < 0 || rows.empty() || static_cast<std::ptrdiff_t>(rows.size()) % n_columns_ != 0) {
+            throw std::invalid_argument("rows of the snapshot do not have the state's number of columns");
+        }
+    }
+    trees_ = std::move(snapshot.trees);
+    partial_rows_ = std::move(snapshot.partial_rows);
+}
+
+CrossMoments::Snapshot CrossMoments::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return {n_columns_, next_row_, trees_, partial_rows_};
+}
+
 void CrossMoments::update(std::span<const SampleView> parts, int n_threads) {
     std::ptrdiff_t n_columns = 0;
     for (const SampleView& part : parts) {

@@ -1,7 +1,8 @@
-"""The three covariances of a pair of views."""
+"""Means and covariances of a pair of views: what the closed forms need, from wherever it comes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,17 @@ class PairCovariances(Protocol):
     def cov_xy(self) -> np.ndarray: ...  # (n_features_x, n_features_y)
 
 
+class PairMoments(PairCovariances, Protocol):
+    """Covariances with the means they are about and the number of rows they come from; `CrossMoments` holds them."""
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def mean_x(self) -> np.ndarray: ...  # (n_features_x,)
+    @property
+    def mean_y(self) -> np.ndarray: ...  # (n_features_y,)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Covariances:
     """The three covariances of a pair, as arrays."""
@@ -28,6 +40,49 @@ class Covariances:
     cov_xy: np.ndarray
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PooledMoments:
+    """Moments of several sets of rows taken together."""
+
+    n_samples: int
+    mean_x: np.ndarray
+    mean_y: np.ndarray
+    cov_xx: np.ndarray
+    cov_yy: np.ndarray
+    cov_xy: np.ndarray
+
+
 def swapped(moments: PairCovariances) -> Covariances:
     """The same pair with X and Y in each other's place."""
     return Covariances(moments.cov_yy, moments.cov_xx, moments.cov_xy.T)
+
+
+def pooled(states: Sequence[PairMoments]) -> PooledMoments:
+    """Moments of the rows of all `states` together; no row may be in two of them.
+
+    Scatter within the states plus scatter of their means about the common one: Chan, Golub & LeVeque (1983).
+    """
+    counts = np.array([state.n_samples for state in states], dtype=np.float64)
+    n_samples = int(counts.sum())
+    mean_x, mean_y = (np.average([getattr(s, name) for s in states], axis=0, weights=counts) for name in _MEANS)
+    steps_x = np.array([s.mean_x for s in states]) - mean_x
+    steps_y = np.array([s.mean_y for s in states]) - mean_y
+
+    def cov(name: str, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        scatter = (left * counts[:, None]).T @ right
+        for state, count in zip(states, counts, strict=True):
+            if count > 1:  # a single row has a mean and no covariance
+                scatter += getattr(state, name) * (count - 1)
+        return np.asarray(scatter / (n_samples - 1))
+
+    return PooledMoments(
+        n_samples,
+        mean_x,
+        mean_y,
+        cov("cov_xx", steps_x, steps_x),
+        cov("cov_yy", steps_y, steps_y),
+        cov("cov_xy", steps_x, steps_y),
+    )
+
+
+_MEANS = ("mean_x", "mean_y")

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from crossphase._backends import select
 from crossphase._scalars import check_integer
-from crossphase._threads import resolve_n_threads
-from crossphase.errors import InputTypeError, InputValueError
-from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
+from crossphase.errors import InputValueError
+from crossphase.joint_moments import JointMoments
+from crossphase.samples import as_samples
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Summary:
-    row_ranges: list[tuple[int, int]]
-    mean: np.ndarray  # (n_columns,)
-    cov: np.ndarray  # (n_columns, n_columns)
-
-
-class CrossMoments:
+class CrossMoments(JointMoments):
     """Counts, means and covariances of paired rows ``[X Y labels]``, updated in any chunks and merged across shards.
 
     The result's bytes depend on the rows and their positions alone: not on threads, chunk sizes, memory layout, or the
@@ -60,15 +51,12 @@ class CrossMoments:
         n_threads: int | None = None,
         backend: str | None = None,
     ) -> None:
-        self._n_features_x = check_integer(n_features_x, "n_features_x", least=1)
-        self._n_features_y = check_integer(n_features_y, "n_features_y", least=1)
-        self._n_labels = check_integer(n_labels, "n_labels", least=0)
-        position = check_integer(first_row, "first_row", least=0)
-        self._n_threads = resolve_n_threads(n_threads)
-        implementation = select("moments", backend=backend)
-        self.backend = implementation.backend
-        self._state = implementation.run(self._n_columns, position)
-        self._summary: _Summary | None = None
+        widths = {
+            "X": check_integer(n_features_x, "n_features_x", least=1),
+            "Y": check_integer(n_features_y, "n_features_y", least=1),
+            "labels": check_integer(n_labels, "n_labels", least=0),
+        }
+        super().__init__(widths, first_row=first_row, n_threads=n_threads, backend=backend)
 
     def __repr__(self) -> str:
         labels = f", n_labels={self.n_labels}" if self.n_labels else ""
@@ -77,11 +65,7 @@ class CrossMoments:
             f"{self.n_samples} samples"
         )
 
-    @property
-    def _n_columns(self) -> int:
-        return self.n_features_x + self.n_features_y + self.n_labels
-
-    def update(self, X: Any, Y: Any, labels: Any = None) -> CrossMoments:
+    def update(self, X: Any, Y: Any, labels: Any = None) -> Self:
         """Take the next rows; returns self. Ctrl-C may leave the first of them taken; `row_ranges` tells.
 
         Parameters
@@ -96,152 +80,72 @@ class CrossMoments:
         InputValueError
             A shape does not fit, or a value is not finite; the object is then unchanged.
         """
-        given = {"X": (X, self.n_features_x), "Y": (Y, self.n_features_y)}
         if self.n_labels and labels is None:
             raise InputValueError(f"labels are missing: this CrossMoments was made with n_labels={self.n_labels}.")
-        if labels is not None:
-            if not self.n_labels:
-                raise InputValueError("labels were given, but this CrossMoments was made with n_labels=0.")
-            given["labels"] = (labels, self.n_labels)
-        parts: list[Samples] = []
-        for name, (values, n_columns) in given.items():
-            part = as_samples(values, name, uint16_is_bfloat16=name != "labels")
-            if part.n_features != n_columns:
-                raise InputValueError(f"{name} must have {n_columns} columns; got shape {part.values.shape}.")
-            parts.append(part)
-        require_same_rows(*parts)
-        for part in parts:
-            require_finite(part, self._n_threads)
-        self._update_checked(parts)
-        return self
-
-    def _update_checked(self, parts: list[Samples]) -> None:
-        self._state.update([part.values for part in parts], n_threads=self._n_threads)
-
-    def merge(self, other: CrossMoments) -> CrossMoments:
-        """Take over the rows of `other`, which keeps its own; returns self.
-
-        Raises
-        ------
-        InputTypeError
-            `other` is no CrossMoments, or of another backend.
-        InputValueError
-            The columns differ, or both hold the same row; self is then unchanged.
-        """
-        if not isinstance(other, CrossMoments):
-            raise InputTypeError(f"other must be a CrossMoments; got {type(other).__name__}.")
-        if other.backend != self.backend:
-            raise InputTypeError(
-                f"cannot merge: this state is of backend {self.backend!r}, other of {other.backend!r}."
-            )
-        ours = (self.n_features_x, self.n_features_y, self.n_labels)
-        theirs = (other.n_features_x, other.n_features_y, other.n_labels)
-        if ours != theirs:
-            raise InputValueError(
-                f"cannot merge: (n_features_x, n_features_y, n_labels) is {ours} here, {theirs} there."
-            )
-        try:
-            self._state.merge(other._state)
-        except ValueError as error:
-            raise InputValueError(f"cannot merge: {error}") from error
+        if labels is not None and not self.n_labels:
+            raise InputValueError("labels were given, but this CrossMoments was made with n_labels=0.")
+        self._take({"X": X, "Y": Y} if labels is None else {"X": X, "Y": Y, "labels": labels})
         return self
 
     @property
     def n_features_x(self) -> int:
         """Columns of X."""
-        return self._n_features_x
+        return self._widths["X"]
 
     @property
     def n_features_y(self) -> int:
         """Columns of Y."""
-        return self._n_features_y
+        return self._widths["Y"]
 
     @property
     def n_labels(self) -> int:
         """Columns of the labels."""
-        return self._n_labels
-
-    @property
-    def n_samples(self) -> int:
-        """Rows held."""
-        return int(self._state.n_samples)
-
-    @property
-    def row_ranges(self) -> list[tuple[int, int]]:
-        """``(first, last + 1)`` of each run of rows held."""
-        return list(self._state.row_ranges)
-
-    def _moments(self) -> _Summary:
-        """Mean and covariance of the rows held now; kept until there are more."""
-        # Read first: rows only ever come, so a summary made later that is still of these rows is current.
-        rows = self.row_ranges
-        if self._summary is None or self._summary.row_ranges != rows:
-            if self.n_samples < 2:
-                raise InputValueError(f"moments need at least 2 samples; this CrossMoments holds {self.n_samples}.")
-            n_samples, mean, scatter = self._state.summarize(self._n_columns)
-            cov = scatter / (n_samples - 1)
-            if not np.isfinite(cov).all():
-                column = int(np.flatnonzero(~np.isfinite(np.diag(cov)))[0])
-                raise InputValueError(
-                    f"values of column {column} of [X Y labels] are so large that their squares overflow float64; "
-                    "rescale that column."
-                )
-            mean.setflags(write=False)
-            cov.setflags(write=False)
-            self._summary = _Summary(rows, mean, cov)
-        return self._summary
-
-    def _columns(self, side: str) -> slice:
-        p, q = self.n_features_x, self.n_features_y
-        return {"x": slice(0, p), "y": slice(p, p + q), "l": slice(p + q, self._n_columns)}[side]
-
-    def _cov(self, rows: str, columns: str) -> np.ndarray:
-        return self._moments().cov[self._columns(rows), self._columns(columns)]
+        return self._widths["labels"]
 
     @property
     def mean_x(self) -> np.ndarray:
         """Mean of X, shape (n_features_x,)."""
-        return self._moments().mean[self._columns("x")]
+        return self._mean("X")
 
     @property
     def mean_y(self) -> np.ndarray:
         """Mean of Y, shape (n_features_y,)."""
-        return self._moments().mean[self._columns("y")]
+        return self._mean("Y")
 
     @property
     def mean_labels(self) -> np.ndarray:
         """Mean of the labels, shape (n_labels,)."""
-        return self._moments().mean[self._columns("l")]
+        return self._mean("labels")
 
     @property
     def cov_xx(self) -> np.ndarray:
         """Covariance of X, shape (n_features_x, n_features_x); read-only, as all of these."""
-        return self._cov("x", "x")
+        return self._cov("X", "X")
 
     @property
     def cov_yy(self) -> np.ndarray:
         """Covariance of Y, shape (n_features_y, n_features_y)."""
-        return self._cov("y", "y")
+        return self._cov("Y", "Y")
 
     @property
     def cov_xy(self) -> np.ndarray:
         """Cross-covariance, shape (n_features_x, n_features_y)."""
-        return self._cov("x", "y")
+        return self._cov("X", "Y")
 
     @property
     def cov_xl(self) -> np.ndarray:
         """Covariance of X with the labels, shape (n_features_x, n_labels)."""
-        return self._cov("x", "l")
+        return self._cov("X", "labels")
 
     @property
     def cov_yl(self) -> np.ndarray:
         """Covariance of Y with the labels, shape (n_features_y, n_labels)."""
-        return self._cov("y", "l")
+        return self._cov("Y", "labels")
 
     @property
     def cov_ll(self) -> np.ndarray:
         """Covariance of the labels, shape (n_labels, n_labels)."""
-        return self._cov("l", "l")
+        return self._cov("labels", "labels")
 
 
 def cross_moments(

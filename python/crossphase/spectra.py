@@ -10,6 +10,7 @@ from crossphase._scalars import check_integer, check_number
 from crossphase._threads import single_threaded_blas
 from crossphase.covariances import PairCovariances
 from crossphase.errors import InputValueError
+from crossphase.singular_vectors import fix_signs
 from crossphase.whitening import whitening_matrix
 
 
@@ -114,7 +115,7 @@ def coherence_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener, whitener_
     with single_threaded_blas():
         matrix = whitener_x.matrix @ cov_xy @ whitener_y.matrix.T
         u, values, vt = np.linalg.svd(matrix, full_matrices=False)
-        weights_x, weights_y = _fix_signs(whitener_x.matrix.T @ u, whitener_y.matrix.T @ vt.T)
+        weights_x, weights_y = fix_signs(whitener_x.matrix.T @ u, whitener_y.matrix.T @ vt.T)
     return Coherence(matrix, np.clip(values, 0.0, 1.0), weights_x, weights_y, whitener_x.rank, whitener_y.rank)
 
 
@@ -141,7 +142,7 @@ def prediction_operator_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener)
     with single_threaded_blas():
         matrix = cov_xy.T @ whitener_x.matrix.T
         u, gains, vt = np.linalg.svd(matrix, full_matrices=False)
-        weights_x, directions_y = _fix_signs(whitener_x.matrix.T @ vt.T, u)
+        weights_x, directions_y = fix_signs(whitener_x.matrix.T @ vt.T, u)
     return PredictionOperator(matrix, gains, weights_x, directions_y, whitener_x.rank)
 
 
@@ -185,10 +186,3 @@ def _level_95(n: int, fewer: int, more: int) -> float:
     centre = 2 * np.log(np.tan((a + b) / 2))
     scale = np.cbrt(16 / (n - 2) ** 2 / (np.sin(a + b) ** 2 * np.sin(a) * np.sin(b)))
     return float(np.sqrt(1 / (1 + np.exp(-centre - 0.9793 * scale))))
-
-
-def _fix_signs(leading: np.ndarray, partner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Singular vectors have no sign: make the largest entry of each leading vector positive, its partner following."""
-    largest = np.take_along_axis(leading, np.abs(leading).argmax(axis=0)[None], axis=0)
-    signs = np.where(largest < 0, -1.0, 1.0)
-    return leading * signs, partner * signs

@@ -28,6 +28,9 @@ BlockMoments reduce_block(std::span<const SampleView> parts);
 // Moments of the rows of `block` followed by the rows of `next`.
 void merge_into(BlockMoments& block, const BlockMoments& next);
 
+// Whether the vectors have the sizes that moments of this many columns have.
+bool is_block_moments(const BlockMoments& block, std::ptrdiff_t n_columns);
+
 double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j);
 
 }  // namespace crossphase::cpu

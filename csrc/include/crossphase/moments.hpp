@@ -40,13 +40,23 @@ class CrossMoments {
     // there are none.
     std::ptrdiff_t summarize(std::span<double> mean, MatrixView<double> scatter) const;
 
-  private:
     struct Tree {
         std::ptrdiff_t n_blocks;  // a power of two; the first block's number is a multiple of it
         BlockMoments moments;
     };
     using Rows = std::vector<double>;  // row-major, n_columns wide
 
+    // All that the object holds, to be kept and restored: the rows that follow then give the same bytes.
+    struct Snapshot {
+        std::ptrdiff_t n_columns;
+        std::ptrdiff_t next_row;
+        std::map<std::ptrdiff_t, Tree> trees;         // by number of their first block
+        std::map<std::ptrdiff_t, Rows> partial_rows;  // by position of their first row; each within one block
+    };
+    Snapshot snapshot() const;
+    explicit CrossMoments(Snapshot snapshot);  // throws std::invalid_argument if the sizes in it do not agree
+
+  private:
     std::ptrdiff_t n_rows_of(const Rows& rows) const;
     void keep_rows(std::ptrdiff_t first_row, Rows rows);
     void add_tree(std::ptrdiff_t first_block, Tree tree);
@@ -56,9 +66,9 @@ class CrossMoments {
 
     std::ptrdiff_t n_columns_;
     std::ptrdiff_t next_row_;
-    std::map<std::ptrdiff_t, Tree> trees_;         // by number of their first block
-    std::map<std::ptrdiff_t, Rows> partial_rows_;  // by position of their first row; each within one block
-    mutable std::mutex mutex_;                     // Python threads may share an object
+    std::map<std::ptrdiff_t, Tree> trees_;
+    std::map<std::ptrdiff_t, Rows> partial_rows_;
+    mutable std::mutex mutex_;  // Python threads may share an object
 };
 
 }  // namespace crossphase::cpu

@@ -1,0 +1,150 @@
+"""Closed-form optima of the linear objectives: alignment, prediction, and both at once."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossphase._scalars import check_integer, check_number
+from crossphase._threads import single_threaded_blas
+from crossphase.cholesky_factor import Regularization
+from crossphase.covariances import PairCovariances
+from crossphase.errors import InputValueError
+from crossphase.pair_factors import PairFactors
+from crossphase.singular_vectors import fix_signs, leading_singular_vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """The k most correlated directions; scores ``X @ weights_x`` have unit variance under the regularized covariance."""
+
+    correlations: np.ndarray  # (k,), descending: of the scores, under the regularized covariances
+    weights_x: np.ndarray  # (n_features_x, k)
+    weights_y: np.ndarray  # (n_features_y, k)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The k directions of X that explain most variance of Y: ``Y ≈ X @ weights_x @ diag(gains) @ directions_y.T``."""
+
+    gains: np.ndarray  # (k,), descending, in units of Y
+    weights_x: np.ndarray  # (n_features_x, k); scores have unit variance under the regularized covariance
+    directions_y: np.ndarray  # (n_features_y, k), orthonormal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joint:
+    """The k directions of X of the best compromise; scores have unit variance under the regularized covariance."""
+
+    strengths: np.ndarray  # (k,), descending: square roots of the directions' shares of the objective
+    weights_x: np.ndarray  # (n_features_x, k)
+    weights_y: np.ndarray  # (n_features_y, k): scores of Y that predict those of X best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClosedForms:
+    """Alignment and prediction of one pair."""
+
+    alignment: Alignment
+    prediction: Prediction
+
+
+def align_and_predict(moments: PairCovariances, *, n_components: int | None = None, ridge: float = 0.0) -> ClosedForms:
+    """Alignment and prediction together: one Cholesky factor of `cov_xx` serves both, and they run side by side.
+
+    Parameters
+    ----------
+    moments : CrossMoments, SpikedModel, or anything with `cov_xx`, `cov_yy` and `cov_xy`
+    n_components : int, optional
+        Default: as many as there are, ``min(n_features_x, n_features_y)``.
+    ridge : float, >= 0
+        Added to every covariance eigenvalue, in units of the mean variance of that view's columns.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        A covariance is singular and `ridge` is 0.
+    """
+    ridge = check_number(ridge, "ridge", least=0)
+    regularization = Regularization(ridge=ridge)
+    factors = PairFactors(moments, x=regularization, y=regularization)
+    k = n_components_of(moments, n_components)
+    _ = factors.prediction  # the shared factor first: two threads would compute it twice
+    with ThreadPoolExecutor(1) as pool:
+        prediction = pool.submit(solve_prediction, factors, k)
+        return ClosedForms(solve_alignment(factors, k), prediction.result())
+
+
+def solve_alignment(factors: PairFactors, n_components: int) -> Alignment:
+    """Canonical correlation analysis: SVD of the coherence. Hotelling (1936), Biometrika 28, 321-377."""
+    with single_threaded_blas():
+        found = leading_singular_vectors(factors.coherence, n_components)
+    weights = fix_signs(factors.weights_x(found.left), factors.weights_y(found.right))
+    return Alignment(found.values, *weights)
+
+
+def solve_prediction(factors: PairFactors, n_components: int) -> Prediction:
+    """Reduced-rank regression: SVD of the prediction operator.
+
+    Izenman (1975), J. Multivar. Anal. 5, 248-264; with a ridge, Mukherjee & Zhu (2011), Stat. Anal. Data Min. 4, 612-622.
+    """
+    with single_threaded_blas():
+        found = leading_singular_vectors(factors.prediction, n_components)
+    weights_x, directions_y = fix_signs(factors.weights_x(found.left), found.right)
+    return Prediction(found.values, weights_x, directions_y)
+
+
+def solve_joint(factors: PairFactors, n_components: int, alignment_weight: float) -> Joint:
+    """Minimum of ``E|B W x - y|² + alignment_weight E|W x - V y|²`` over B, V, and W with scores of unit variance.
+
+    In whitened X the optimal W are the leading eigenvectors of ``P P^T + alignment_weight C C^T``, P the prediction
+    operator transposed and C the coherence: the left singular vectors of the two side by side. Kamai et al. (2026).
+    """
+    if math.isinf(alignment_weight):
+        stacked = factors.coherence
+    elif alignment_weight == 0:
+        stacked = factors.prediction
+    else:
+        stacked = np.hstack([factors.prediction, math.sqrt(alignment_weight) * factors.coherence])
+    with single_threaded_blas():
+        found = leading_singular_vectors(stacked, n_components)
+        partners = factors.coherence.T @ found.left
+    return Joint(found.values, *fix_signs(factors.weights_x(found.left), factors.weights_y(partners)))
+
+
+def n_shared_directions(strengths: np.ndarray, moments: PairCovariances) -> int:
+    """How many of these singular values are more than rounding: directions that X and Y share at all."""
+    tiny = 10 * max(moments.cov_xy.shape) * np.finfo(float).eps  # 10: LAPACK's modestly growing constant
+    return int(np.sum(strengths > tiny * strengths[0]))
+
+
+def score_deviations(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Standard deviations of the scores on `weights`, shape (k,)."""
+    return np.asarray(np.sqrt(np.maximum(np.sum(weights * (cov @ weights), axis=0), 0.0)))
+
+
+def linear_probe(weights_x: np.ndarray, moments: PairCovariances) -> np.ndarray:
+    """Least-squares map of Y on the scores ``X @ weights_x``, as a map on X itself, shape (n_features_y, n_features_x).
+
+    ``cov_yx W^T (W cov_xx W^T)^-1 W``; scores that repeat each other share their weight.
+    """
+    with single_threaded_blas():
+        covariance_of_scores = weights_x.T @ moments.cov_xx @ weights_x
+        on_scores = np.linalg.lstsq(covariance_of_scores, weights_x.T @ moments.cov_xy, rcond=None)[0]
+        return np.asarray((weights_x @ on_scores).T)
+
+
+def n_components_of(moments: PairCovariances, n_components: int | None) -> int:
+    """How many components to take: as asked, or as many as there are; raises InputValueError beyond that."""
+    p, q = (int(size) for size in moments.cov_xy.shape)
+    if n_components is None:
+        return min(p, q)
+    k = check_integer(n_components, "n_components", least=1)
+    if k > min(p, q):
+        raise InputValueError(
+            f"n_components must be at most {min(p, q)}, the smaller number of features (X has {p}, Y has {q}); got {k}."
+        )
+    return k

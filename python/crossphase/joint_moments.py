@@ -1,0 +1,144 @@
+"""Moments of the columns of several views side by side, updated in any chunks and merged across shards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from crossphase._backends import select
+from crossphase._scalars import check_integer
+from crossphase._threads import resolve_n_threads
+from crossphase.errors import InputTypeError, InputValueError
+from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Summary:
+    row_ranges: list[tuple[int, int]]
+    mean: np.ndarray  # (n_columns,)
+    cov: np.ndarray  # (n_columns, n_columns)
+
+
+class JointMoments:
+    """Counts, means and covariances of paired rows of named views; `CrossMoments` and `MultiviewMoments` are two.
+
+    Rows are cut on an absolute grid of blocks of 1024; every block is centred on its own mean and reduced in float64, and
+    blocks merge in a fixed binary tree. Cost O(n D²) for D columns in all; memory O(D² log n), independent of how the
+    rows arrive. Covariances divide by ``n_samples - 1``.
+
+    References
+    ----------
+    Chan, Golub & LeVeque (1983), Am. Stat. 37, 242-247.
+    """
+
+    def __init__(
+        self, widths: Mapping[str, int], *, first_row: int, n_threads: int | None, backend: str | None
+    ) -> None:
+        self._widths = dict(widths)
+        position = check_integer(first_row, "first_row", least=0)
+        self._n_threads = resolve_n_threads(n_threads)
+        implementation = select("moments", backend=backend)
+        self.backend = implementation.backend
+        self._state = implementation.run(self._n_columns, position)
+        self._summary: _Summary | None = None
+
+    @property
+    def _n_columns(self) -> int:
+        return sum(self._widths.values())
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        """Add rows of the views, in the order of the widths; nothing is taken unless all of it is good."""
+        parts: list[Samples] = []
+        for name, values in given.items():
+            part = as_samples(values, name, uint16_is_bfloat16=name != "labels")
+            if part.n_features != self._widths[name]:
+                raise InputValueError(f"{name} must have {self._widths[name]} columns; got shape {part.values.shape}.")
+            parts.append(part)
+        require_same_rows(*parts)
+        for part in parts:
+            require_finite(part, self._n_threads)
+        self._update_checked(parts)
+
+    def _update_checked(self, parts: list[Samples]) -> None:
+        self._state.update([part.values for part in parts], n_threads=self._n_threads)
+
+    def merge(self, other: Self) -> Self:
+        """Take over the rows of `other`, which keeps its own; returns self.
+
+        Raises
+        ------
+        InputTypeError
+            `other` is of another class, or of another backend.
+        InputValueError
+            The columns differ, or both hold the same row; self is then unchanged.
+        """
+        if not isinstance(other, type(self)):
+            raise InputTypeError(f"other must be a {type(self).__name__}; got {type(other).__name__}.")
+        if other.backend != self.backend:
+            raise InputTypeError(
+                f"cannot merge: this state is of backend {self.backend!r}, other of {other.backend!r}."
+            )
+        if self._widths != other._widths:
+            raise InputValueError(
+                f"cannot merge: this state has columns {_described(self._widths)}, the other {_described(other._widths)}."
+            )
+        try:
+            self._state.merge(other._state)
+        except ValueError as error:
+            raise InputValueError(f"cannot merge: {error}") from error
+        return self
+
+    @property
+    def n_samples(self) -> int:
+        """Rows held."""
+        return int(self._state.n_samples)
+
+    @property
+    def row_ranges(self) -> list[tuple[int, int]]:
+        """``(first, last + 1)`` of each run of rows held."""
+        return list(self._state.row_ranges)
+
+    def _moments(self) -> _Summary:
+        """Mean and covariance of the rows held now; kept until there are more."""
+        # Read first: rows only ever come, so a summary made later that is still of these rows is current.
+        rows = self.row_ranges
+        if self._summary is None or self._summary.row_ranges != rows:
+            if self.n_samples < 1:
+                raise InputValueError(_too_few("a mean", 1, self))
+            n_samples, mean, scatter = self._state.summarize(self._n_columns)
+            cov = scatter / max(n_samples - 1, 1)
+            if not np.isfinite(cov).all():
+                column = int(np.flatnonzero(~np.isfinite(np.diag(cov)))[0])
+                raise InputValueError(
+                    f"values of column {column} of [{' '.join(self._widths)}] are so large that their squares overflow "
+                    "float64; rescale that column."
+                )
+            mean.setflags(write=False)
+            cov.setflags(write=False)
+            self._summary = _Summary(rows, mean, cov)
+        return self._summary
+
+    def _columns(self, name: str) -> slice:
+        names = list(self._widths)
+        first = sum(self._widths[before] for before in names[: names.index(name)])
+        return slice(first, first + self._widths[name])
+
+    def _mean(self, name: str) -> np.ndarray:
+        return self._moments().mean[self._columns(name)]
+
+    def _cov(self, rows: str, columns: str) -> np.ndarray:
+        if self.n_samples < 2:
+            raise InputValueError(_too_few("a covariance", 2, self))
+        return self._moments().cov[self._columns(rows), self._columns(columns)]
+
+
+def _too_few(what: str, least: int, state: JointMoments) -> str:
+    samples = "sample" if least == 1 else "samples"
+    return f"{what} needs at least {least} {samples}; this {type(state).__name__} holds {state.n_samples}."
+
+
+def _described(widths: Mapping[str, int]) -> str:
+    return " + ".join(f"{width} of {name}" for name, width in widths.items())
