@@ -422,6 +422,11 @@ PAIR_DEFECTS = [
     ({"n_features_y": None}, InputValueError, "n_features_y is missing: give it, or gamma_tilde_y as a vector"),
     ({"basis_x": np.eye(19)}, InputValueError, r"basis_x must be an orthogonal matrix of shape \(20, 20\); got .*19"),
     ({"basis_y": SKEWED}, InputValueError, r"basis_y must be orthogonal.*entry \(2, 5\).*off by 0.001.*np.linalg.qr"),
+    (
+        {"basis_x": 1e200 * problems.orthogonal(problems.generator(0), 20)},
+        InputValueError,
+        r"basis_x must be orthogonal",
+    ),
     ({"basis_y": np.full((20, 20), np.nan)}, InputValueError, r"basis_y must be finite; got basis_y\[0, 0\] = nan"),
     ({"rng": -1}, InputValueError, "rng must be at least 0; got -1"),
     ({"rng": 0.5}, InputTypeError, "rng must be an integer >= 0, a numpy.random.SeedSequence or .*; got 0.5"),

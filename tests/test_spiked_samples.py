@@ -20,6 +20,7 @@ from crossphase import (
     MultiviewSpikedModel,
     SpikedModel,
 )
+from crossphase.spiked.row_sampler import BLOCK_ROWS
 
 
 def joint_covariance(model: SpikedModel) -> np.ndarray:
@@ -92,7 +93,7 @@ def test_bytes_do_not_depend_on_chunks_or_threads(dtype: type, degrees_of_freedo
     assert all(array.dtype == dtype for array in whole)
     with threadpool_limits(2):
         assert_same_bytes(model.sample(5000, 7, n_threads=3, **options), whole)
-    for n_threads, chunk_rows in ((1, 1), (2, 333), (1, 1024), (3, 2048), (2, 3000), (1, 5000), (2, 9999)):
+    for n_threads, chunk_rows in ((1, 1), (2, 333), (1, BLOCK_ROWS), (3, 2048), (2, 3000), (1, 5000), (2, 9999)):
         n_samples = 1100 if chunk_rows == 1 else 5000
         chunks = list(model.stream(n_samples, 7, chunk_rows=chunk_rows, n_threads=n_threads, **options))
         assert [len(chunk.X) for chunk in chunks[:-1]] == [chunk_rows] * (len(chunks) - 1)
@@ -113,7 +114,7 @@ def test_every_block_is_drawn_once_and_with_one_blas_thread(chunk_rows: int, mon
     with threadpool_limits(2):
         for _ in SpikedModel(**problems.E6).stream(4000, chunk_rows=chunk_rows, n_threads=2):
             pass
-    assert blas_threads == [1] * 4
+    assert blas_threads == [1] * math.ceil(4000 / BLOCK_ROWS)
 
 
 @given(n=st.integers(1, 3000), more=st.integers(0, 3000), seed=problems.seeds)
@@ -139,7 +140,7 @@ def test_seeds() -> None:
 
 def test_blocks_are_independent() -> None:
     """Correlations between the same rows of neighbouring blocks, of the scale 1 / sqrt(n) of independent ones."""
-    X = SpikedModel(1, 1, 1, 1, 1, 0.5, 40, 2).sample(4 * 1024).X.reshape(4, -1)
+    X = SpikedModel(1, 1, 1, 1, 1, 0.5, 40, 2).sample(4 * BLOCK_ROWS).X.reshape(4, -1)
     correlations = np.corrcoef(X)[np.triu_indices(4, 1)]
     assert np.abs(correlations).max() <= 5 / math.sqrt(X.shape[1])
 
@@ -165,7 +166,7 @@ def test_streams_need_little_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     # The chunk held and the next; a thread's block of coordinates, a temporary of the same size, and a part-filled block.
-    assert peak <= row_bytes * (2 * chunk_rows + n_threads * 3 * 1024) + 2**20
+    assert peak <= row_bytes * (2 * chunk_rows + n_threads * 3 * BLOCK_ROWS) + 2**20
     assert moments.n_samples == 100_000
 
 

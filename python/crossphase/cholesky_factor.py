@@ -50,6 +50,10 @@ class CholeskyFactor:
         self._name = name
         self._regularization = regularization
 
+    def factorize(self) -> None:
+        """Compute the factor now, if it is not there yet."""
+        _ = self._factor
+
     @cached_property
     def _factor(self) -> tuple[np.ndarray, np.ndarray]:
         """Scales of the columns, and the lower factor of the scaled covariance (in Fortran order)."""

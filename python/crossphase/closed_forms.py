@@ -72,7 +72,7 @@ def align_and_predict(moments: PairCovariances, *, n_components: int | None = No
     regularization = Regularization(ridge=ridge)
     factors = PairFactors(moments, x=regularization, y=regularization)
     k = n_components_of(moments, n_components)
-    _ = factors.prediction  # the shared factor first: two threads would compute it twice
+    factors.prepare()  # what is shared first: two threads would compute it twice
     with ThreadPoolExecutor(1) as pool:
         prediction = pool.submit(solve_prediction, factors, k)
         return ClosedForms(solve_alignment(factors, k), prediction.result())

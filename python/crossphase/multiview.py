@@ -21,7 +21,7 @@ from crossphase.multiview_moments import MultiviewMoments, require_views, view_n
 from crossphase.projection import project
 from crossphase.ridge_selection import RidgeRule, check_ridge, oas_shrinkage
 from crossphase.samples import as_samples, require_finite
-from crossphase.singular_vectors import fix_signs
+from crossphase.singular_vectors import fix_signs, leading_eigenvectors
 
 
 class Criterion(StrEnum):
@@ -188,17 +188,14 @@ def _whitened_blocks(moments: MultiviewMoments, factors: list[CholeskyFactor]) -
 
 
 def _maxvar(blocks: list[list[np.ndarray]], n_features: Sequence[int], k: int) -> _Solution:
-    from scipy.linalg import eigh  # noqa: PLC0415  (SciPy only where it is needed)
-
-    joint = np.block(blocks)
-    values, vectors = eigh(joint, subset_by_index=[len(joint) - k, len(joint) - 1], check_finite=False)
-    parts = np.split(vectors[:, ::-1], np.cumsum(n_features)[:-1])
+    values, vectors = leading_eigenvectors(np.block(blocks), k)
+    parts = np.split(vectors, np.cumsum(n_features)[:-1])
     lengths = [np.linalg.norm(part, axis=0) for part in parts]
     directions = [
         np.divide(part, length, out=np.zeros_like(part), where=length > 0)
         for part, length in zip(parts, lengths, strict=True)
     ]
-    return _Solution(directions, values[::-1] / (len(blocks) - 1), 0)
+    return _Solution(directions, values / (len(blocks) - 1), 0)
 
 
 def _sumcor(blocks: list[list[np.ndarray]], start: list[np.ndarray], max_iter: int, tol: float) -> _Solution:

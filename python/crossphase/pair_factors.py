@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +40,13 @@ class PairFactors:
         self.moments = moments
         self._x = CholeskyFactor(moments.cov_xx, "X", x)
         self._y = CholeskyFactor(moments.cov_yy, "Y", y)
+
+    def prepare(self) -> None:
+        """Compute both factors and `prediction`, the two views side by side."""
+        with ThreadPoolExecutor(1) as pool:
+            y = pool.submit(self._y.factorize)
+            _ = self.prediction
+            y.result()
 
     @cached_property
     def prediction(self) -> np.ndarray:

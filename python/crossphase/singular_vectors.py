@@ -29,20 +29,29 @@ def leading_singular_vectors(matrix: np.ndarray, k: int) -> SingularVectors:
     if k * _FEW <= min(matrix.shape):
         found = _from_gram(matrix, k) if matrix.shape[0] >= matrix.shape[1] else _mirrored(_from_gram(matrix.T, k))
         residual = np.linalg.norm(matrix.T @ found.left - found.right * found.values, axis=0)
-        is_complete = len(found.values) == k  # where eigenvalues coincide, LAPACK may return fewer than asked for
-        if is_complete and residual.max() <= _RESIDUAL * found.values[0]:
+        if residual.max() <= _RESIDUAL * found.values[0]:
             return found
     u, values, vt = np.linalg.svd(matrix, full_matrices=False)
     return SingularVectors(values[:k], u[:, :k], vt[:k].T)
 
 
 def _from_gram(tall: np.ndarray, k: int) -> SingularVectors:
-    from scipy.linalg import eigh  # noqa: PLC0415  (SciPy only where it is needed)
-
-    n = tall.shape[1]
-    _, axes = eigh(tall.T @ tall, subset_by_index=[n - k, n - 1], overwrite_a=True, check_finite=False, driver="evr")
+    _, axes = leading_eigenvectors(tall.T @ tall, k)
     left, values, rotation = np.linalg.svd(tall @ axes, full_matrices=False)
     return SingularVectors(values, left, axes @ rotation.T)
+
+
+def leading_eigenvectors(symmetric: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k largest eigenvalues, descending, and their eigenvectors, shapes (k,) and (n, k)."""
+    from scipy.linalg import eigh  # noqa: PLC0415  (SciPy only where it is needed)
+
+    n = len(symmetric)
+    if k * _FEW <= n:
+        values, vectors = eigh(symmetric, subset_by_index=[n - k, n - 1], check_finite=False, driver="evr")
+        if len(values) == k:  # where eigenvalues coincide, LAPACK may return fewer than asked for
+            return values[::-1], vectors[:, ::-1]
+    values, vectors = np.linalg.eigh(symmetric)
+    return values[-k:][::-1], vectors[:, -k:][:, ::-1]
 
 
 def _mirrored(found: SingularVectors) -> SingularVectors:

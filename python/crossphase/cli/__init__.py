@@ -109,9 +109,7 @@ def demo(json: JsonOption = None, plot: PlotOption = None) -> None:
     check_targets(json, plot)
     with progress("demo"):
         result = run(*load_demo())
-    if json != "-":
-        print(DESCRIPTION + "\n")
-    _deliver(result, json, plot)
+    _deliver(result, json, plot, heading=DESCRIPTION + "\n\n")
 
 
 @app.command(epilog=EXIT_CODES)
@@ -139,11 +137,12 @@ def _labels(paths: list[Path]) -> Any:
     return read_label_files(paths)
 
 
-def _deliver(result: Diagnosis, json: str | None, plot: Path | None) -> None:
+def _deliver(result: Diagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:
     """Files first: whoever reads the table may close the pipe early."""
     if plot is not None:
         write_plot(result.plot(), plot)
     if json is not None:
         write_json(result.to_json(), json)
     if json != "-":
+        print(heading, end="")
         print_diagnosis(result)

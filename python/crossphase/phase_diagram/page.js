@@ -7,20 +7,19 @@ const N_STEPS = 1000; // of a slider
 
 // The boundaries, as crossphase.regimes computes them: the same operations in the same order give the same bits.
 
-function overRoot(kappa2, variances) {
-  return kappa2 > 0 ? kappa2 / Math.sqrt(variances) : 0;
+function varianceOverSignal(kappa, gamma) {
+  return kappa > 0 ? 1 + gamma / kappa / kappa : Infinity;
 }
 
 function nuCa(kappa) {
-  const kappa2 = kappa * kappa;
-  return overRoot(kappa2, (kappa2 + state.gamma_x) * (kappa2 + state.gamma_y));
+  return 1 / Math.sqrt(varianceOverSignal(kappa, state.gamma_x) * varianceOverSignal(kappa, state.gamma_y));
 }
 
 function nuCp(kappa, way) {
-  const kappa2 = kappa * kappa;
   const [gamma, gammaTilde] =
     way === "x-to-y" ? [state.gamma_x, state.gamma_tilde_y] : [state.gamma_y, state.gamma_tilde_x];
-  return overRoot(kappa2, (kappa2 + gamma) * gammaTilde);
+  const gain = kappa / Math.sqrt(varianceOverSignal(kappa, gamma));
+  return gain > 0 ? gain / Math.sqrt(gammaTilde) : 0;
 }
 
 function ratio(threshold, nu) {

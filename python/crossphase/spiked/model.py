@@ -323,7 +323,8 @@ class SpikedModel(RowSampler[SpikedSample]):
 
         The thresholds are infinite without paired nuisance coordinates that vary.
         """
-        return nuisance_threshold(self.signal_correlations, np.sign(self._paired_deviations[0]))
+        varies = np.sign(self._paired_deviations[0])  # a correlation has no units: deviations of 1
+        return nuisance_threshold(self.signal_correlations, varies)
 
     @property
     def nuisance_threshold_cp(self) -> float:
