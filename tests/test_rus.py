@@ -386,6 +386,13 @@ def test_no_class_is_lost_at_the_lowest_temperatures():
         assert math.isfinite(found.information_joint)
 
 
+def test_joint_probabilities_that_would_not_fit():
+    model = RUSModel(14, n_relevant=14, n_shared_features=14, n_unique_features=0)
+    assert model.information.information_x == pytest.approx(model.information.information_joint)
+    with pytest.raises(InputValueError, match=r"n_relevant=14 .* shape \(16384, 16384, 4\), .*lower n_relevant"):
+        model.decomposition()
+
+
 SAMPLES = [
     ({"n_samples": 0}, InputValueError, "n_samples must be at least 1"),
     ({"n_samples": 10.0}, InputTypeError, "n_samples must be an integer"),
@@ -418,6 +425,7 @@ def test_splits_that_would_be_empty():
     [
         ({"depth": -1}, "depth must be at least 0"),
         ({"depth": 1.5}, "depth must be an integer"),
+        ({"depth": 31, "shape": "width"}, "depth must be at most 30; got 31"),
         ({"depth": 1, "heterogeneity": "both"}, "heterogeneity must be one of uni, multi; got 'both'"),
         ({"depth": 1, "shape": "tall"}, "shape must be one of depth, width"),
         ({"depth": 1, "activation": "relu"}, "activation must be one of tanh, sigmoid"),

@@ -66,8 +66,9 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
     Estimating `pmf` by counts biases every information upwards, about ``(n_symbols - 1) (n_classes - 1) / (2 n_samples)``
     each, and with it the synergy; the decomposition of counts is one of the sample, not of its source.
 
-    A primal-dual interior-point method: 5 to 20 iterations of O(a b² n_classes³), a and b the larger and the smaller number of
-    symbols. With 4 classes, milliseconds for 20 x 20 symbols and about a second for 256 x 256.
+    A primal-dual interior-point method: 5 to 40 iterations of O(a b² n_classes³), a and b the larger and the smaller number of
+    symbols. With 4 classes on one core of a 2-core AMD EPYC: 0.03 s for 20 x 20 symbols, 0.3 s for 64 x 64, 4 s for 200 x 200.
+    Cells of p that hold less than 1e-13 together are left out, for which 1e-10 is added to `gap`.
 
     References
     ----------

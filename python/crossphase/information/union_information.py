@@ -24,13 +24,11 @@ import numpy as np
 _MOST_ITERATIONS = 100  # common problems take 5 to 40
 _MOST_IDLE_ITERATIONS = 15  # without a better certificate: rounding has the last word
 _STEP_SHARE = 0.99  # of the way to the nearest bound; customary
-# What follows was chosen on 900 random laws with probabilities down to 1e-14, of which all are then certified to 1e-8.
+# What follows was chosen on 940 laws with probabilities down to 1e-14: all but two (5e-8) are then certified to 1e-8.
 _PRODUCT_SHARE = 0.1  # of the tolerance: the least sum of w s that is aimed at
 _LONGEST_PREDICTION = 4.0  # nats that a multiplier moves before curvature is measured
-_EXCESS_SHARE, _KEPT_SHARE = (
-    0.9,
-    0.01,
-)  # of its slack that a constraint may lack after a step; of its law that a symbol must keep
+_EXCESS_SHARE = 0.9  # of its slack that a constraint may be in excess after a step
+_KEPT_SHARE = 0.01  # of its law that a symbol must keep
 _BACKTRACK, _MOST_BACKTRACKS = 0.6, 60
 _FITTING_SHARE = 0.1  # a slack is set to what α and β leave, if they leave at least this share of it
 _INITIAL_SLACK = 0.1  # nats, of the tightest constraint
@@ -98,14 +96,15 @@ def _minimise(law_x: np.ndarray, law_y: np.ndarray, tolerance: float) -> UnionIn
         if best.gap <= tolerance or n_idle > _MOST_IDLE_ITERATIONS:
             break
         try:
-            point = _advance(point, law_x, law_y, share, tolerance)
-        except (
-            np.linalg.LinAlgError
-        ):  # rounding: the Newton system is no longer positive definite, or its step no number
-            break
-        found = _certify(point, law_x, law_y)
+            with np.errstate(
+                over="ignore", divide="ignore", invalid="ignore"
+            ):  # what is no number is no better certificate
+                point = _advance(point, law_x, law_y, share, tolerance)
+                found = _certify(point, law_x, law_y)
+        except np.linalg.LinAlgError:
+            break  # rounding took the Newton system's positive definiteness, or its step
         n_idle = 0 if found.gap < best.gap else n_idle + 1
-        best = min(best, found, key=lambda one: one.gap)
+        best = found if found.gap < best.gap else best
     return best
 
 
@@ -119,7 +118,7 @@ def _initial_point(law_x: np.ndarray, law_y: np.ndarray) -> _Point:
     with np.errstate(divide="ignore"):
         alpha, beta = (np.log(_ratio(law, root * law.sum(axis=1, keepdims=True))) for law in (law_x, law_y))
     logsumexp, softmax = _constraints(alpha, beta, is_pair)
-    joint = np.einsum("ik,jk->ij", law_x / root, law_y / root)
+    joint = (law_x / root) @ (law_y / root).T
     down = max(float(logsumexp[is_pair].max()), 0.0) + _INITIAL_SLACK
     slack = np.where(is_pair, down - logsumexp, 1.0)
     return _Point(alpha - down / 2, beta - down / 2, slack, joint, -slack, softmax)
@@ -162,10 +161,9 @@ def _advance(point: _Point, law_x: np.ndarray, law_y: np.ndarray, share: np.ndar
         raise np.linalg.LinAlgError("the Newton step is not finite")
 
     # Newton's model of exp fails rare labels first: go back until constraints and laws are about what it promised.
-    allowed = np.maximum(infeasibility, 0) + 1e-9
-    held_x, held_y = (
-        _KEPT_SHARE * np.minimum(*pair) for pair in ((law_x, system.law_x_held), (law_y, system.law_y_held))
-    )
+    allowed = np.maximum(infeasibility, 0) + 1e-9  # nats; below, rounding decides
+    kept_x = _KEPT_SHARE * np.minimum(law_x, system.law_x_held)
+    kept_y = _KEPT_SHARE * np.minimum(law_y, system.law_y_held)
     for _ in range(_MOST_BACKTRACKS):
         alpha, beta = point.alpha + length * step.alpha, point.beta + length * step.beta
         logsumexp, softmax = _constraints(alpha, beta, is_pair)
@@ -173,8 +171,8 @@ def _advance(point: _Point, law_x: np.ndarray, law_y: np.ndarray, share: np.ndar
         joint = weight[:, :, None] * softmax
         if (
             (logsumexp + slack <= np.maximum(_EXCESS_SHARE * slack, allowed)).all()
-            and (joint.sum(axis=1) >= held_x).all()
-            and (joint.sum(axis=0) >= held_y).all()
+            and (joint.sum(axis=1) >= kept_x).all()
+            and (joint.sum(axis=0) >= kept_y).all()
         ):
             break
         length *= _BACKTRACK
@@ -295,7 +293,7 @@ def _certify(point: _Point, law_x: np.ndarray, law_y: np.ndarray) -> UnionInform
     pmf = _with_laws(point.weight[:, :, None] * point.softmax, law_x, law_y)
     value = entropy + _sum_of_x_log_x(pmf) - _sum_of_x_log_x(pmf.sum(axis=2))
     # Every α(x, ·), then every β(y, ·), moves to its tightest constraint, which makes all of them hold.
-    binding = np.where(point.weight > 0, point.logsumexp, -np.inf)
+    binding = np.where(_common_labels(law_x, law_y), point.logsumexp, -np.inf)
     shift_x = binding.max(axis=1)
     shift_y = (binding - shift_x[:, None]).max(axis=0)
     bound = entropy

@@ -26,6 +26,7 @@ from crossphase.rus.transforms import FeatureTransforms
 
 _MOST_FEATURES = 16  # of a view, and relevant ones: tables have 2^16 rows
 _MOST_CLASSES = 256
+_MOST_PMF_ENTRIES = 2**26  # 512 MiB
 _LEAST_TEMPERATURE = 1e-300  # logits, at most _MOST_FEATURES / temperature, stay finite
 _MOST_BALANCING_ROUNDS, _BALANCE = 100, 0.01  # published; rounds end when every class is within 1 % point of its share
 _RELATIVE_BALANCE = 1e-5  # of that share on top: NumPy's default in the published `allclose`
@@ -232,12 +233,23 @@ class RUSModel:
         -------
         array, shape (2^(n_redundant + n_relevant_x), 2^(n_redundant + n_relevant_y), n_classes)
             The shared bits are the more significant ones of either index; where they differ, the probability is 0.
+
+        Raises
+        ------
+        InputValueError
+            It would have more than 2^26 entries.
         """
         n_shared, n_x, n_y, n_classes = self.label_law.shape
+        shape = (n_shared * n_x, n_shared * n_y, n_classes)
+        if math.prod(shape) > _MOST_PMF_ENTRIES:
+            raise InputValueError(
+                f"the joint probabilities of n_relevant={self.n_relevant} relevant bits would have shape {shape}, more than "
+                f"{_MOST_PMF_ENTRIES} entries; lower n_relevant or n_redundant."
+            )
         pmf = np.zeros((n_shared, n_x, n_shared, n_y, n_classes))
         both = np.arange(n_shared)
         pmf[both, :, both] = self.label_law / (n_shared * n_x * n_y)
-        return pmf.reshape(n_shared * n_x, n_shared * n_y, n_classes)
+        return pmf.reshape(shape)
 
     def decomposition(self, *, tolerance: float = 1e-8) -> InformationDecomposition:
         """Partial information decomposition of the labels by X and Y; see `crossphase.information_decomposition`.
