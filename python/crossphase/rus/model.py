@@ -64,7 +64,8 @@ class RUSModel:
 
     ``X = [shared, unique_x]`` and ``Y = [shared, unique_y]`` are independent fair bits, the shared ones the same in both. The
     labels depend on `n_relevant` of them: `n_redundant` shared ones, and the rest divided between the views, Y taking the odd
-    one: ``p(label | bits) = softmax(relevant bits @ weights / temperature)``, then balanced over classes.
+    one: ``p(label | bits) = softmax(relevant bits @ weights / temperature)``, then balanced over classes
+    as published: at most 100 rounds, until every class is within .01 of its share (`information` tells what was reached).
 
     Parameters
     ----------
