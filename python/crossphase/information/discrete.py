@@ -15,7 +15,9 @@ from crossphase.information.decomposition import InformationDecomposition, decom
 from crossphase.information.union_information import union_information
 
 _MOST_PRODUCTS = 2**25  # |X| |Y| |labels|²: three arrays of this many float64 are held, 256 MiB each
-_NEGLIGIBLE = 1e-30  # all such cells together hold less than 1e-20 nats, and the solver need not span their magnitudes
+# Cells that hold less than this together are left out of the optimisation, which then spans fewer magnitudes. Moving mass
+# delta changes a conditional entropy of k labels by at most 2 h(4 delta) + 8 delta log k < 1e-10, h the binary entropy.
+_NEGLIGIBLE_MASS, _NEGLIGIBLE_EFFECT = 1e-13, 1e-10
 
 
 def mutual_information(pmf: Any) -> float:
@@ -64,8 +66,9 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
     Estimating `pmf` by counts biases every information upwards, about ``(n_symbols - 1) (n_classes - 1) / (2 n_samples)``
     each, and with it the synergy; the decomposition of counts is one of the sample, not of its source.
 
-    A primal-dual interior-point method: 5 to 20 iterations of O(a b² n_classes³), a and b the larger and the smaller number of
-    symbols. With 4 classes, milliseconds for 20 x 20 symbols and about a second for 256 x 256.
+    A primal-dual interior-point method: 5 to 40 iterations of O(a b² n_classes³), a and b the larger and the smaller number of
+    symbols. With 4 classes on one core of a 2-core AMD EPYC: 0.03 s for 20 x 20 symbols, 0.3 s for 64 x 64, 4 s for 200 x 200.
+    Cells of p that hold less than 1e-13 together are left out, for which 1e-10 is added to `gap`.
 
     References
     ----------
@@ -73,7 +76,6 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
     """
     tolerance = check_number(tolerance, "tolerance", above=0)
     joint = _checked_pmf(pmf, 3)
-    joint = np.where(joint < _NEGLIGIBLE, 0.0, joint)
     n_products = math.prod(joint.shape) * joint.shape[2]
     if n_products > _MOST_PRODUCTS:
         raise InputValueError(
@@ -87,8 +89,14 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
     excess = information_joint - max(information_x, information_y)
     if excess <= tolerance:
         return decompose(information_x, information_y, information_joint, information_joint, max(excess, 0.0))
+    is_dropped = (joint > 0) & (joint < _NEGLIGIBLE_MASS / joint.size)
+    if is_dropped.any():
+        kept = np.where(is_dropped, 0.0, joint)
+        kept /= kept.sum()
+        law_x, law_y = kept.sum(axis=1), kept.sum(axis=0)
     with single_threaded_blas():
         found = union_information(law_x, law_y, tolerance=tolerance)
+    gap = found.gap + (_NEGLIGIBLE_EFFECT if is_dropped.any() else 0.0)
     if found.gap > tolerance:
         warnings.warn(
             f"the union information is certified to {found.gap:.1e} nats only, not to tolerance={tolerance:g}; the parts are "
@@ -96,7 +104,7 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
             InputWarning,
             stacklevel=2,
         )
-    return decompose(information_x, information_y, information_joint, found.value, found.gap)
+    return decompose(information_x, information_y, information_joint, found.value, gap)
 
 
 def _mutual_information(joint: np.ndarray) -> float:

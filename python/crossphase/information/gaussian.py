@@ -73,7 +73,8 @@ def gaussian_information_decomposition(
     Estimated moments bias the informations upwards; `gaussian_information_bias` tells by how much for Gaussian rows. The four
     parts inherit the bias: synergy most of all, since the joint information has the most parameters; and both uniques are
     positive in any sample, even where the population's are 0. Compare with the same decomposition of shuffled labels. For class
-    labels, "as if Gaussian" means that only the differences between class means are seen.
+    labels, "as if Gaussian" means that only the differences between class means are seen, and that informations can exceed the
+    entropy of the labels: compare them with each other, not with it.
 
     References
     ----------

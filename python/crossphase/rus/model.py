@@ -26,6 +26,8 @@ from crossphase.rus.transforms import FeatureTransforms
 
 _MOST_FEATURES = 16  # of a view, and relevant ones: tables have 2^16 rows
 _MOST_CLASSES = 256
+_MOST_PMF_ENTRIES = 2**26  # 512 MiB
+_LEAST_TEMPERATURE = 1e-300  # logits, at most _MOST_FEATURES / temperature, stay finite
 _MOST_BALANCING_ROUNDS, _BALANCE = 100, 0.01  # published; rounds end when every class is within 1 % point of its share
 _RELATIVE_BALANCE = 1e-5  # of that share on top: NumPy's default in the published `allclose`
 _N_PUBLISHED_SAMPLES = 65_536
@@ -62,7 +64,8 @@ class RUSModel:
 
     ``X = [shared, unique_x]`` and ``Y = [shared, unique_y]`` are independent fair bits, the shared ones the same in both. The
     labels depend on `n_relevant` of them: `n_redundant` shared ones, and the rest divided between the views, Y taking the odd
-    one: ``p(label | bits) = softmax(relevant bits @ weights / temperature)``, then balanced over classes.
+    one: ``p(label | bits) = softmax(relevant bits @ weights / temperature)``, then balanced over classes
+    as published: at most 100 rounds, until every class is within .01 of its share (`information` tells what was reached).
 
     Parameters
     ----------
@@ -70,7 +73,7 @@ class RUSModel:
         R of Tjandrasuwita et al.; U = n_relevant - R features are unique, ``U // 2`` of them X's.
     n_relevant, n_shared_features, n_unique_features, n_classes : int
         Published: 8, 8, 4 (in each view) and 4. A view has at most 16 features, and at most 16 are relevant.
-    temperature : float, > 0
+    temperature : float, >= 1e-300
         Published: .05, the first of ``.05 exp(linspace(0, 2, 10))``.
     features_seed, weights_seed : int, 0 to 2^32 - 1
         Which features are relevant, and their weights. Streams of NumPy's legacy ``RandomState``, as in the published code: the
@@ -109,7 +112,7 @@ class RUSModel:
         check_integer(self.n_shared_features, "n_shared_features", least=0, most=_MOST_FEATURES)
         check_integer(self.n_unique_features, "n_unique_features", least=0, most=_MOST_FEATURES)
         check_integer(self.n_classes, "n_classes", least=2, most=_MOST_CLASSES)
-        check_number(self.temperature, "temperature", above=0)
+        check_number(self.temperature, "temperature", least=_LEAST_TEMPERATURE)
         for name in ("features_seed", "weights_seed"):
             check_integer(getattr(self, name), name, least=0, most=2**32 - 1)
         if not 1 <= self.n_features <= _MOST_FEATURES:
@@ -191,12 +194,7 @@ class RUSModel:
         while (
             n_rounds < _MOST_BALANCING_ROUNDS and (np.abs(classes - even) > _BALANCE + _RELATIVE_BALANCE * even).any()
         ):
-            if classes.min() < np.finfo(float).tiny:
-                raise InputValueError(
-                    f"class {int(classes.argmin())} has probability 0 at temperature={self.temperature:g} and cannot be "
-                    "balanced; raise the temperature, or change weights_seed."
-                )
-            law *= even / classes
+            law *= even / classes  # no class is lost: where all relevant bits are 0, all have the same logit
             law /= law.sum(axis=-1, keepdims=True)
             classes = law.mean(axis=(0, 1, 2))
             n_rounds += 1
@@ -236,12 +234,23 @@ class RUSModel:
         -------
         array, shape (2^(n_redundant + n_relevant_x), 2^(n_redundant + n_relevant_y), n_classes)
             The shared bits are the more significant ones of either index; where they differ, the probability is 0.
+
+        Raises
+        ------
+        InputValueError
+            It would have more than 2^26 entries.
         """
         n_shared, n_x, n_y, n_classes = self.label_law.shape
+        shape = (n_shared * n_x, n_shared * n_y, n_classes)
+        if math.prod(shape) > _MOST_PMF_ENTRIES:
+            raise InputValueError(
+                f"the joint probabilities of n_relevant={self.n_relevant} relevant bits would have shape {shape}, more than "
+                f"{_MOST_PMF_ENTRIES} entries; lower n_relevant or n_redundant."
+            )
         pmf = np.zeros((n_shared, n_x, n_shared, n_y, n_classes))
         both = np.arange(n_shared)
         pmf[both, :, both] = self.label_law / (n_shared * n_x * n_y)
-        return pmf.reshape(n_shared * n_x, n_shared * n_y, n_classes)
+        return pmf.reshape(shape)
 
     def decomposition(self, *, tolerance: float = 1e-8) -> InformationDecomposition:
         """Partial information decomposition of the labels by X and Y; see `crossphase.information_decomposition`.

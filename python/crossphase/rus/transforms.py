@@ -11,7 +11,8 @@ import numpy as np
 from crossphase._scalars import check_choice, check_integer
 from crossphase._threads import single_threaded_blas
 
-_MOST_HIDDEN = 2**14
+_BLOCK_ROWS = 4096  # of patterns at a time: hidden layers can be a thousand times wider than a view
+_MOST_DEPTH = {"depth": 100, "width": 30}
 
 
 class Heterogeneity(StrEnum):
@@ -41,7 +42,7 @@ class FeatureTransforms:
 
     Parameters
     ----------
-    depth : int, >= 0
+    depth : int, 0 to 100, or to 30 where `shape` is "width"
         D_φ of Tjandrasuwita et al., 0 to 10 there; see `shape`. 0 is a single linear layer, in both shapes for depth, and the
         narrowest hidden layer for width.
     heterogeneity : {"uni", "multi"}
@@ -66,9 +67,9 @@ class FeatureTransforms:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_integer(self.depth, "depth", least=0, most=100)
+        shape = check_choice(self.shape, "shape", NetworkShape)
+        check_integer(self.depth, "depth", least=0, most=_MOST_DEPTH[shape])
         check_choice(self.heterogeneity, "heterogeneity", Heterogeneity)
-        check_choice(self.shape, "shape", NetworkShape)
         check_choice(self.activation, "activation", Activation)
         check_integer(self.seed, "seed", least=0)
 
@@ -81,22 +82,31 @@ class FeatureTransforms:
         return self._apply_network(rows, 1)
 
     def _apply_network(self, rows: np.ndarray, view: int) -> np.ndarray:
-        width = rows.shape[1]
-        if self.shape == NetworkShape.WIDTH:
-            widths = [width, min(max(width * self.depth**2, width), _MOST_HIDDEN), width]
+        layers = self._layers(rows.shape[1], view)
+        activation = np.tanh if self.activation == Activation.TANH else _sigmoid
+        blocks = []
+        with single_threaded_blas():
+            for first in range(0, len(rows), _BLOCK_ROWS):
+                (weights, bias), *rest = layers
+                values = rows[first : first + _BLOCK_ROWS] @ weights + bias
+                for weights, bias in rest:
+                    values = activation(values) @ weights + bias
+                blocks.append(values)
+        return np.concatenate(blocks)
+
+    def _layers(self, width: int, view: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Weights (fan_in, fan_out) and biases of every linear layer."""
+        shape = NetworkShape(self.shape)
+        if shape is NetworkShape.WIDTH:
+            widths = [width, max(width * self.depth**2, width), width]
         else:
             widths = [width] * (self.depth + 2)
-        shape_number = list(NetworkShape).index(NetworkShape(self.shape))
-        rng = np.random.default_rng([self.seed, shape_number, self.depth, view])
-        values = rows
-        with single_threaded_blas():
-            for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
-                if layer:
-                    values = np.tanh(values) if self.activation == Activation.TANH else _sigmoid(values)
-                bound = 1 / np.sqrt(fan_in)
-                weights = rng.uniform(-bound, bound, (fan_in, fan_out))
-                values = values @ weights + rng.uniform(-bound, bound, fan_out)
-        return values
+        rng = np.random.default_rng([self.seed, list(NetworkShape).index(shape), self.depth, view])
+        layers = []
+        for fan_in, fan_out in pairwise(widths):
+            bound = 1 / np.sqrt(fan_in)
+            layers.append((rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)))
+        return layers
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
