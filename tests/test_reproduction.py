@@ -423,6 +423,18 @@ def test_the_readme_shows_the_committed_results() -> None:
         assert (linear.RESULTS / f"{name}.png").stat().st_size < 100_000
 
 
+def test_only_the_readme_section_is_renewed(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{report.README_BEGIN}\nold\n{report.README_END}\nafter\n", encoding="utf-8")
+    report.write_readme_section(readme, linear.RESULTS)
+    text = readme.read_text(encoding="utf-8")
+    assert text == f"before\n{report.readme_section(linear.RESULTS, tmp_path)}\nafter\n"
+    assert "old" not in text.splitlines()
+    readme.write_text(report.README_BEGIN, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"must contain the lines .*, in this order"):
+        report.write_readme_section(readme, linear.RESULTS)
+
+
 @pytest.mark.parametrize("name", ["E1", "E1_multi", "E2", "E3", "E4", "E5", "E6", "E8"])
 def test_the_committed_results_are_what_the_code_finds(name: str) -> None:
     committed = report.read(name, linear.RESULTS).findings
