@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import published_solvers
 from benchmarks.bench_closed_forms import CORRELATIONS, paired_rows
@@ -77,6 +79,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
+    n_cores = len(os.sched_getaffinity(0))  # kernel benchmarks, whose problems these are, use one thread unless told
+    os.environ["CROSSPHASE_NUM_THREADS"] = str(n_cores)
+    threadpool_limits(n_cores, user_api="blas")
     n, p, k = options.n_samples, options.n_features, min(N_COMPONENTS, options.n_features)
     measured = {
         f"from {n} rows of {p} + {p}, {k} components": from_rows(n, p, k, ["published", "cca_zoo"], options.repeats),
