@@ -28,6 +28,7 @@ from crossphase import align_and_predict, cross_moments
 
 N_COMPONENTS = 50
 AGREEMENT = 1e-8  # of correlations; iterations of scikit-learn end at its own tolerance, so it gets 1e-3
+PAUSE = 0.1  # seconds between calls: a BLAS's idle threads spin for a while and would disturb the next
 SKLEARN_SIZE = (10_000, 64, 10)  # rows, features a view, components
 
 
@@ -36,6 +37,7 @@ def interleaved(calls: dict[str, Callable[[], object]], n_repeats: int) -> dict[
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(n_repeats):
         for name, call in calls.items():
+            time.sleep(PAUSE)
             start = time.perf_counter()
             call()
             seconds[name].append(time.perf_counter() - start)
