@@ -23,6 +23,7 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "alpha": 1.0,
         "n_threads": 1,
     },
+    "leading_eigenvectors": {"matrix": np.diag([4.0, 1.0, 9.0, 2.0]), "k": 2},
     "moments": {"n_columns": 3, "first_row": 0},
     "projection": {
         "samples": np.eye(3),
@@ -51,7 +52,7 @@ def test_the_calls_below_cover_the_registry() -> None:
     assert CALLS.keys() == _REGISTRY.keys()
 
 
-@pytest.mark.parametrize("operation", ["component_r2", "projection", "whitening"])
+@pytest.mark.parametrize("operation", ["component_r2", "leading_eigenvectors", "projection", "whitening"])
 def test_backends_take_the_same_arguments_and_agree(operation: str) -> None:
     results = []
     for backend in BACKENDS:
@@ -63,7 +64,7 @@ def test_backends_take_the_same_arguments_and_agree(operation: str) -> None:
     first, *others = results
     for other in others:
         for left, right in zip(first, other, strict=True):
-            assert left.shape == right.shape
+            assert np.shape(left) == np.shape(right)
             assert np.abs(left - right).max() <= 1e-14  # a handful of products of numbers up to 100, well conditioned
 
 
@@ -95,6 +96,7 @@ def test_a_backend_that_cannot_run_gives_its_reasons() -> None:
 ON_EVERY_PATH = """
 import json, numpy as np, crossphase
 from crossphase import _core
+from crossphase._backends import select
 from crossphase.projection import project
 from crossphase.samples import as_samples
 rng = np.random.default_rng(5)
@@ -107,6 +109,8 @@ def compare(name, compute):
 compare("moments", lambda b: crossphase.cross_moments(X, Y, backend=b).cov_xx)
 compare("component_r2", lambda b: crossphase.component_r2(X, labels + X[:, :2], folds, backend=b))
 compare("projection", lambda b: project(as_samples(X, "X"), X.mean(0), np.eye(19), n_threads=2, backend=b))
+gram = X.T @ X / 2500
+compare("leading_eigenvectors", lambda b: select("leading_eigenvectors", backend=b).run(gram, 3)[1] / 100)
 compare("whitening", lambda b: crossphase.whitening_matrix(np.cov(X.T), backend=b).matrix)
 print(json.dumps([_core.cpu.instruction_set(), worst]))
 """

@@ -31,9 +31,9 @@ void require_lapack() {
         return;
     }
     const py::dict capsules = py::module_::import("scipy.linalg.cython_lapack").attr("__pyx_capi__");
-    cpu::set_lapack({routine<cpu::Lapack::Syevd>(capsules, "dsyevd", 11),
-                     routine<cpu::Lapack::Potrf>(capsules, "dpotrf", 5),
-                     routine<cpu::Lapack::Trtri>(capsules, "dtrtri", 6)});
+    cpu::set_lapack(
+        {routine<cpu::Lapack::Syevd>(capsules, "dsyevd", 11), routine<cpu::Lapack::Syevr>(capsules, "dsyevr", 21),
+         routine<cpu::Lapack::Potrf>(capsules, "dpotrf", 5), routine<cpu::Lapack::Trtri>(capsules, "dtrtri", 6)});
     is_set = true;
 }
 

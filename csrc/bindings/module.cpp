@@ -45,6 +45,7 @@ PYBIND11_MODULE(_core, module) {
     py::module_ cpu = module.def_submodule("cpu", "Kernels for the central processor.");
     crossphase::bindings::bind_finite(cpu);
     crossphase::bindings::bind_lapack(cpu);
+    crossphase::bindings::bind_leading_eigenvectors(cpu);
     crossphase::bindings::bind_moments(cpu);
     crossphase::bindings::bind_projection(cpu);
     crossphase::bindings::bind_ridge_cv(cpu);

@@ -7,6 +7,7 @@ namespace crossphase::bindings {
 
 void bind_finite(pybind11::module_& cpu);
 void bind_lapack(pybind11::module_& cpu);
+void bind_leading_eigenvectors(pybind11::module_& cpu);
 void bind_moments(pybind11::module_& cpu);
 void bind_projection(pybind11::module_& cpu);
 void bind_ridge_cv(pybind11::module_& cpu);

@@ -34,6 +34,7 @@ def _on_host(cpu: Callable[..., Any], in_numpy: Callable[..., Any]) -> tuple[Imp
 
 _REGISTRY: dict[str, tuple[Implementation, ...]] = {  # preferred first
     "component_r2": _on_host(_core.cpu.component_r2, reference.component_r2),
+    "leading_eigenvectors": _on_host(_core.cpu.leading_eigenvectors, reference.leading_eigenvectors),
     "moments": _on_host(_core.cpu.CrossMoments, reference.CrossMoments),
     "projection": _on_host(_core.cpu.project, reference.project),
     "whitening": _on_host(_core.cpu.whitening_matrix, reference.whitening_matrix),

@@ -56,21 +56,24 @@ class CholeskyFactor:
 
     @cached_property
     def _factor(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scales of the columns, and the lower factor of the scaled covariance (in Fortran order)."""
+        """Scales of the columns, and the upper factor L^T of the scaled covariance, in the order that LAPACK likes."""
         from scipy.linalg import lapack  # noqa: PLC0415  (SciPy only where it is needed)
 
         cov = self._regularization.apply(self._cov)
         variances = np.diag(cov)
         scale = np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2))
-        scaled = np.asfortranarray(cov / scale / scale[:, None])
+        scaled = cov / scale / scale[:, None]
         with single_threaded_blas():
+            try:
+                upper = np.linalg.cholesky(scaled).T  # NumPy's lets other threads run, SciPy's does not
+            except np.linalg.LinAlgError:
+                raise np.linalg.LinAlgError(self._is_singular(_numerical_rank(scaled))) from None
             norm = float(np.abs(scaled).sum(axis=0).max())
-            lower, info = lapack.dpotrf(scaled, lower=1, clean=1)
-            if info != 0 or lapack.dpocon(lower, norm, uplo="L")[0] < _SUSPICIOUS:
-                rank = _numerical_rank(scaled)
-                if info != 0 or rank < len(scaled):
-                    raise np.linalg.LinAlgError(self._is_singular(rank))
-        return scale, lower
+            if lapack.dpocon(upper, norm, uplo="U")[0] < _SUSPICIOUS and (rank := _numerical_rank(scaled)) < len(
+                scaled
+            ):
+                raise np.linalg.LinAlgError(self._is_singular(rank))
+        return scale, upper
 
     def _is_singular(self, rank: int) -> str:
         constant = np.flatnonzero(np.diag(self._cov) <= 0)
@@ -85,17 +88,17 @@ class CholeskyFactor:
         """``L^-1 matrix``; a matrix of shape (p, anything)."""
         from scipy.linalg import blas  # noqa: PLC0415
 
-        scale, lower = self._factor
+        scale, upper = self._factor
         with single_threaded_blas():
-            return np.asarray(blas.dtrsm(1.0, lower, np.asfortranarray(matrix / scale[:, None]), lower=1))
+            return np.asarray(blas.dtrsm(1.0, upper, np.asfortranarray(matrix / scale[:, None]), trans_a=1))
 
     def weights(self, directions: np.ndarray) -> np.ndarray:
         """``L^-T directions``: weights on the columns that give whitened scores."""
         from scipy.linalg import blas  # noqa: PLC0415
 
-        scale, lower = self._factor
+        scale, upper = self._factor
         with single_threaded_blas():
-            return np.asarray(blas.dtrsm(1.0, lower, directions, lower=1, trans_a=1) / scale[:, None])
+            return np.asarray(blas.dtrsm(1.0, upper, directions) / scale[:, None])
 
 
 def _numerical_rank(cov: np.ndarray) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossphase._backends import select
+
 _FEW = 4  # up to a quarter of the vectors, part of an eigendecomposition is quicker than all of an SVD
 _RESIDUAL = 1e-10  # of the largest singular value; what a full SVD attains is about 1e-14
 
@@ -43,13 +45,10 @@ def _from_gram(tall: np.ndarray, k: int) -> SingularVectors:
 
 def leading_eigenvectors(symmetric: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k largest eigenvalues, descending, and their eigenvectors, shapes (k,) and (n, k)."""
-    from scipy.linalg import eigh  # noqa: PLC0415  (SciPy only where it is needed)
-
-    n = len(symmetric)
-    if k * _FEW <= n:
-        values, vectors = eigh(symmetric, subset_by_index=[n - k, n - 1], check_finite=False, driver="evr")
-        if len(values) == k:  # where eigenvalues coincide, LAPACK may return fewer than asked for
-            return values[::-1], vectors[:, ::-1]
+    if k * _FEW <= len(symmetric):
+        n_found, values, rows = select("leading_eigenvectors", symmetric).run(np.ascontiguousarray(symmetric), k)
+        if n_found == k:  # where eigenvalues coincide, LAPACK may find fewer than asked for
+            return values[::-1], rows[::-1].T
     values, vectors = np.linalg.eigh(symmetric)
     return values[-k:][::-1], vectors[:, -k:][:, ::-1]
 

@@ -7,18 +7,26 @@ namespace crossphase::cpu {
 
 // Builds of SciPy differ in the width of LAPACK's integers (32 or 64 bits). Every integer here is a 64-bit one that was
 // set before the call and is passed by address: on a little-endian machine its low half is the 32-bit integer, so one
-// call serves both. Integers that come back are compared with 0 only, or read through the width below.
+// call serves both. An integer that comes back lands in the low half of one that was 0, so it reads right if not
+// negative; whether it is 0 shows either way.
 using LapackInt = std::int64_t;
 
 struct Lapack {
-    // Eigen-decomposition of a symmetric matrix (divide and conquer), Cholesky factor, inverse of a triangular matrix.
+    // Eigen-decomposition of a symmetric matrix (divide and conquer), part of it (relatively robust representations),
+    // Cholesky factor, inverse of a triangular matrix.
     using Syevd = void (*)(const char* jobz, const char* uplo, const LapackInt* n, double* a, const LapackInt* lda,
                            double* w, double* work, const LapackInt* lwork, LapackInt* iwork, const LapackInt* liwork,
                            LapackInt* info);
+    using Syevr = void (*)(const char* jobz, const char* range, const char* uplo, const LapackInt* n, double* a,
+                           const LapackInt* lda, const double* vl, const double* vu, const LapackInt* il,
+                           const LapackInt* iu, const double* abstol, LapackInt* m, double* w, double* z,
+                           const LapackInt* ldz, LapackInt* isuppz, double* work, const LapackInt* lwork,
+                           LapackInt* iwork, const LapackInt* liwork, LapackInt* info);
     using Potrf = void (*)(const char* uplo, const LapackInt* n, double* a, const LapackInt* lda, LapackInt* info);
     using Trtri = void (*)(const char* uplo, const char* diag, const LapackInt* n, double* a, const LapackInt* lda,
                            LapackInt* info);
     Syevd dsyevd = nullptr;
+    Syevr dsyevr = nullptr;
     Potrf dpotrf = nullptr;
     Trtri dtrtri = nullptr;
 };
