@@ -81,7 +81,7 @@ def test_joint_maximizes_the_published_matrix(seed: int, weight: float) -> None:
 
 def objective(model, weight: float, x: np.ndarray, y: np.ndarray) -> float:
     """E|B W x - y|² + weight E|W x - V y|², B the best map for these W."""
-    coef = linear_probe(x, model)
+    coef = (x @ linear_probe(x, model)).T
     prediction = np.trace(model.cov_yy) - 2 * np.vdot(coef, model.cov_xy.T) + np.vdot(coef @ model.cov_xx, coef)
     alignment = np.vdot(x, model.cov_xx @ x) - 2 * np.vdot(x, model.cov_xy @ y) + np.vdot(y, model.cov_yy @ y)
     return float(prediction + weight * alignment)
@@ -133,10 +133,11 @@ def test_scores_of_alignment_are_uncorrelated_but_for_their_partners(model):
 
 def test_the_probe_is_least_squares_on_the_scores(rng, model):
     weights = rng.standard_normal((8, 2))
-    coef = linear_probe(weights, model)
+    coef = (weights @ linear_probe(weights, model)).T
     assert np.linalg.matrix_rank(coef, tol=1e-10) == 2
     assert np.abs((model.cov_xy.T - coef @ model.cov_xx) @ weights).max() <= 1e-11  # residual uncorrelated with scores
-    repeated = linear_probe(np.hstack([weights, weights]), model)
+    twice = np.hstack([weights, weights])
+    repeated = (twice @ linear_probe(twice, model)).T
     assert np.abs(repeated - coef).max() <= 1e-9
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from crossphase import CrossPrediction
@@ -57,3 +58,19 @@ def test_the_other_direction_needs_no_second_pass(pair):
     assert back.regularization_ == direct.regularization_
     assert np.abs(back.predict(Y) - direct.predict(Y)).max() <= 1e-12
     assert back.reversed().coef_.shape == forth.coef_.shape
+
+
+@pytest.mark.parametrize("n", [3, 5, 8])
+def test_the_other_direction_of_a_few_rows(rng, n):
+    forth = CrossPrediction(ridge="auto").fit(rng.standard_normal((n, 3)), rng.standard_normal((n, 2)))
+    assert np.isfinite(forth.reversed().coef_).all()
+
+
+def test_the_other_direction_knows_the_columns(pair):
+    X, Y = pair
+    frame_x, frame_y = pd.DataFrame(X, columns=list("abcdef")), pd.DataFrame(Y, columns=list("wxyz"))
+    back = CrossPrediction(2).fit(frame_x, frame_y).reversed()
+    assert list(back.feature_names_in_) == list("wxyz")
+    assert np.abs(back.predict(frame_y) - CrossPrediction(2).fit(Y, X).predict(Y)).max() <= 1e-12
+    with pytest.raises(ValueError, match="should match those that were passed during fit"):
+        back.predict(frame_y[list("zyxw")])

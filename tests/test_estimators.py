@@ -213,3 +213,134 @@ def test_bad_rows_and_parameters_get_a_sentence(estimator, pair):
     if estimator is not CrossPrediction:  # which inverts the covariance of X alone
         with pytest.raises(np.linalg.LinAlgError, match=r"covariance of Y is singular \(rank 4 of 5"):
             estimator().fit(X, Y[:, [0, 0, 2, 3, 4]])
+
+
+DEGENERATE = {
+    "one-hot": lambda rng: tuple(np.eye(5)[rng.integers(0, 5, (2, 300))]),
+    "p and q above n": lambda rng: (rng.standard_normal((20, 30)), rng.standard_normal((20, 25))),
+    "three rows": lambda rng: (rng.standard_normal((3, 3)), rng.standard_normal((3, 3))),
+    "repeated columns": lambda rng: tuple(np.hstack([side, side]) for side in rng.standard_normal((2, 60, 4))),
+}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("ridge", [1e-8, 1e-3, "auto", "oas"])
+@pytest.mark.parametrize("data", DEGENERATE)
+def test_a_ridge_makes_sense_of_views_without_full_rank(rng, estimator, ridge, data):
+    X, Y = DEGENERATE[data](rng)
+    fitted = estimator(ridge=ridge).fit(X, Y)
+    rank = np.linalg.matrix_rank(np.cov(X, rowvar=False), tol=1e-10)
+    assert 1 <= fitted.n_components_ <= rank
+    for scores in (fitted.transform(X), fitted.predict(X)):
+        assert np.isfinite(scores).all()
+    assert (
+        np.abs(fitted.transform(X).std(axis=0, ddof=1) - 1).max() <= 1e-6
+    )  # u times the condition that the ridge leaves
+    if estimator is CrossAlignment:
+        # Scores of a covariance of condition 1e8, the ridge's inverse, keep half of their digits.
+        assert (np.abs(fitted.correlations_) <= 1 + 1e-6).all()
+        assert np.abs(fitted.correlations(X, Y) - fitted.correlations_).max() <= 1e-6
+
+
+@pytest.mark.parametrize("rule", ["oas", "ledoit_wolf"])
+@pytest.mark.parametrize(("n", "p"), [(20, 200), (30, 50), (50, 200)])
+def test_shrunk_covariances_do_not_overshoot(rng, rule, n, p):
+    X = rng.standard_normal((2 * n, p))
+    Y = X @ rng.standard_normal((p, 2)) / np.sqrt(p) + rng.standard_normal((2 * n, 2))
+    fitted = CrossPrediction(ridge=rule).fit(X[:n], Y[:n])
+    assert 0 <= fitted.score(X[:n], Y[:n]) <= 1
+    assert fitted.score(X[n:], Y[n:]) > -1  # least squares on two scores, fitted to n rows of p columns
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_failed_fit_changes_nothing(estimator, pair):
+    X, Y = pair
+    singular = np.hstack([X, X[:, :1]])
+    fresh = estimator()
+    with pytest.raises(np.linalg.LinAlgError, match=r"columns? .* follow"):
+        fresh.fit(singular, Y)
+    with pytest.raises(NotFittedError):
+        fresh.transform(X)
+    fitted = estimator(2).fit(X, Y)
+    before = fitted.transform(X)
+    for attempt in (
+        lambda: fitted.fit(singular, Y),
+        lambda: fitted.fit_moments(CrossMoments(8, 5).update(singular, Y)),
+    ):
+        with pytest.raises(np.linalg.LinAlgError):
+            attempt()
+        assert fitted.n_features_in_ == 7
+        assert (fitted.transform(X) == before).all()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_moments_that_were_given_are_left_alone(estimator, pair):
+    X, Y = pair
+    moments = CrossMoments(7, 5).update(X, Y)
+    fitted = estimator(2).fit(X, Y).fit_moments(moments)
+    with pytest.raises(InputValueError, match="partial_fit cannot go on from fit_moments"):
+        fitted.partial_fit(X, Y)
+    assert moments.n_samples == len(X)
+
+
+def test_parameters_are_checked_before_a_deferred_solve(pair):
+    fitted = CrossAlignment(2).partial_fit(*pair).set_params(normalization="long")
+    with pytest.raises(InputValueError, match="normalization must be one of"):
+        _ = fitted.weights_x_
+    fitted.set_params(normalization="unit_variance", ridge="cross_validation")
+    with pytest.raises(InputValueError, match="got one; pass a list of CrossMoments"):
+        _ = fitted.weights_x_
+
+
+def test_causes_of_a_singular_covariance_are_named(pair):
+    X, Y = pair
+    with pytest.raises(np.linalg.LinAlgError, match="6 rows cannot determine 7 columns"):
+        CrossPrediction().fit(X[:6], Y[:6])
+    damaged = X.copy()
+    damaged[:, [1, 4]] = 3.0
+    with pytest.raises(np.linalg.LinAlgError, match=r"rank 5 of 7 .*Its columns 1, 4 are constant\."):
+        CrossPrediction().fit(damaged, Y)
+    damaged = np.hstack([X, X[:, :2] @ [[1.0], [2.0]]])
+    with pytest.raises(np.linalg.LinAlgError, match=r"rank 7 of 8 .*Its column [017] follows from the others\."):
+        CrossPrediction().fit(damaged, Y)
+    with pytest.raises(np.linalg.LinAlgError, match=r"X is constant: none of its columns varies"):
+        CrossPrediction(ridge=0.1).fit(np.ones_like(X), Y)
+
+
+def test_labels_in_the_place_of_the_other_view_are_recognized(pair):
+    with pytest.raises(InputValueError, match="Y is the other view; labels belong to the probe behind"):
+        CrossAlignment(5).fit(pair[0], np.arange(300) % 4)
+
+
+def test_bfloat16_is_told_where_to_go(pair):
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    X, Y = (side.astype(ml_dtypes.bfloat16) for side in pair)
+    with pytest.raises(InputTypeError, match=r'X is bfloat16.*astype\("float32"\).*fit_moments'):
+        CrossAlignment(2).fit(X, Y)
+    assert CrossAlignment(2).fit_moments(CrossMoments(7, 5).update(X, Y)).n_components_ == 2
+
+
+BYTES = """
+import hashlib, numpy as np
+from crossphase import CrossAlignment, CrossPrediction, JointObjective, MultiviewCrossAlignment, align_and_predict, cross_moments
+X, Y = (((np.arange(700 * p) * m) % 1009 / 1009.0).reshape(700, p) for p, m in ((517, 7919), (333, 104729)))
+found = []
+for estimator in (CrossAlignment, CrossPrediction, JointObjective):
+    for ridge in (0.1, "oas", "ledoit_wolf"):
+        fitted = estimator(20, ridge=ridge).fit(X, Y)
+        found += [fitted.weights_x_, fitted.weights_y_, fitted.coef_, fitted.predict(X[:50])]
+found += MultiviewCrossAlignment(5, ridge="auto").fit([X, Y]).weights_
+both = align_and_predict(cross_moments(X, Y), n_components=20, ridge=0.1)
+found += [both.alignment.weights_x, both.prediction.weights_x]
+print(hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in found)).hexdigest())
+"""
+
+
+def test_bytes_do_not_depend_on_threads_of_blas_or_ours(run_python):
+    runs = [
+        run_python(BYTES, time_limit=300, OPENBLAS_NUM_THREADS=blas, CROSSPHASE_NUM_THREADS=ours)
+        for blas, ours in (("1", "1"), ("2", "1"), ("2", "2"))
+    ]
+    for run in runs:
+        assert run.returncode == 0, run.stderr
+    assert len({run.stdout for run in runs}) == 1

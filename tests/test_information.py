@@ -473,3 +473,14 @@ def test_labels_that_are_missing_or_constant(rng):
         gaussian_information_decomposition(cross_moments(X, Y, np.ones((40, 2))))
     with pytest.raises(InputValueError, match="relative_ridge must be a finite number >= 0; got -1"):
         gaussian_information_decomposition(cross_moments(X, Y, X[:, :1] + Y[:, :1]), relative_ridge=-1.0)
+
+
+def test_the_smallest_probabilities_count() -> None:
+    """-p log p is a number down to the smallest p, though the product of two marginals is not."""
+    for p in (1e-170, 1e-300):
+        information = mutual_information(np.array([[1 - p, 0.0], [0.0, p]]))
+        assert information == pytest.approx(-p * np.log(p), rel=1e-2)  # and p itself, 1 part in 390
+    pmf = np.zeros((2, 2, 2))
+    pmf[0, 0, 0], pmf[1, 1, 1] = 1.0, 1e-170
+    found = information_decomposition(pmf)
+    assert np.isfinite([found.redundancy, found.unique_x, found.unique_y, found.synergy]).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -38,14 +39,64 @@ def test_two_views_are_plain_alignment(views, criterion):
         assert np.abs(agreement - 1).max() <= tolerance
 
 
-def test_maxvar_has_the_largest_common_variance(rng, views):
-    """λ1 of the sum of projections on the views' column spaces: no other common score is closer to all of them."""
+def test_maxvar_has_the_largest_common_variance(views):
+    """Component j's common score is eigenvector j of the sum of projections; squared correlations with it add up to λ_j."""
     bases = [whitened(view) / np.sqrt(len(view) - 1) for view in views]
-    values = np.linalg.eigvalsh(sum(basis @ basis.T for basis in bases))[::-1]
-    fitted = MultiviewCrossAlignment(3).fit(views)
-    assert np.abs(fitted.correlations_ - (values[:3] - 1) / 2).max() <= 1e-12
-    for scores in fitted.transform(views):
-        assert np.abs(scores.std(axis=0, ddof=1) - 1).max() <= 1e-12
+    values, common = np.linalg.eigh(sum(basis @ basis.T for basis in bases))
+    scores = MultiviewCrossAlignment(3).fit(views).transform(views)
+    for j in range(3):
+        shared = [np.corrcoef(common[:, -1 - j], part[:, j])[0, 1] ** 2 for part in scores]
+        assert sum(shared) == pytest.approx(values[-1 - j], rel=1e-10)
+
+
+@pytest.mark.parametrize("criterion", ["maxvar", "sumcor"])
+@pytest.mark.parametrize("ridge", [0.0, 0.5, "auto"])
+def test_correlations_are_those_of_the_scores(rng, views, criterion, ridge):
+    """Whatever the covariances were shrunk by, and with a view that has nothing to do with the others."""
+    views = [*views[:2], rng.standard_normal((500, 3))]
+    fitted = MultiviewCrossAlignment(2, criterion=criterion, ridge=ridge).fit(views)
+    scores = fitted.transform(views)
+    real = [[np.corrcoef(scores[i][:, c], scores[j][:, c])[0, 1] for i in range(3) for j in range(i)] for c in range(2)]
+    assert np.abs(fitted.correlations_ - np.mean(real, axis=1)).max() <= 1e-10
+    assert fitted.score(views) == pytest.approx(np.mean(real), rel=1e-10)
+    for part in scores:
+        assert np.abs(part.std(axis=0, ddof=1) - 1).max() <= 1e-10
+
+
+def test_a_view_that_takes_no_part_has_no_weights():
+    from scipy.linalg import hadamard
+
+    h = hadamard(16).astype(float)
+    fitted = MultiviewCrossAlignment(2).fit([h[:, 1:3], h[:, 1:3] + h[:, 3:5], h[:, 5:7]])
+    assert (fitted.weights_[2] == 0).all()
+    assert np.abs(fitted.correlations_ - np.sqrt(0.5) / 3).max() <= 1e-12  # one pair of three
+    with pytest.raises(InputValueError, match="the views share no direction"):
+        MultiviewCrossAlignment().fit([h[:, 1:3], h[:, 3:5], h[:, 5:7]])
+
+
+def test_columns_of_frames_must_come_in_the_same_order(views):
+    frames = [pd.DataFrame(view, columns=[f"c{i}" for i in range(view.shape[1])]) for view in views]
+    fitted = MultiviewCrossAlignment(2).fit(frames)
+    assert (fitted.transform(frames)[1] == MultiviewCrossAlignment(2).fit(views).transform(views)[1]).all()
+    with pytest.raises(
+        InputValueError, match=r"views\[1\]'s columns must be named and ordered as at fit; column 0 is 'c3'"
+    ):
+        fitted.transform([frames[0], frames[1][frames[1].columns[::-1]], frames[2]])
+
+
+def test_moments_that_were_given_are_left_alone(views):
+    moments = MultiviewMoments([6, 4, 5]).update(views)
+    with pytest.raises(InputValueError, match="partial_fit cannot go on from fit_moments"):
+        MultiviewCrossAlignment(2).fit_moments(moments).partial_fit(views)
+    assert moments.n_samples == 500
+
+
+def test_rows_of_a_chunk_too_small_to_solve_are_kept(views):
+    chunked = MultiviewCrossAlignment(2)
+    with pytest.raises(np.linalg.LinAlgError, match="5 rows cannot determine 6 columns"):
+        chunked.partial_fit([view[:5] for view in views])
+    chunked.partial_fit([view[5:] for view in views])
+    assert chunked.weights_[0].tobytes() == MultiviewCrossAlignment(2).fit(views).weights_[0].tobytes()
 
 
 def test_sumcor_beats_maxvar_and_random_directions_at_its_own_criterion(rng, views):

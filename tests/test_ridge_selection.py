@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +35,22 @@ def test_oas_is_the_published_formula(rng, n, p):
     ours = oas_shrinkage(cov, n)
     # scikit-learn leaves out 2 / p, of order 1 / p of the whole (its own note).
     assert ours == pytest.approx(oas(X)[1], rel=4 / p + 2 / n)
+
+
+def test_ledoit_wolf_does_not_mind_sets_of_unequal_size(rng):
+    """The noise of the pooled covariance is the same however the rows are cut: 1000 Gaussian rows, 300 times."""
+    X = rows(rng, 1000, 20)
+    equal, unequal = (
+        [
+            ledoit_wolf_shrinkage(
+                [np.cov(s, rowvar=False) for s in np.split(X[order], cuts)], np.diff([0, *cuts, 1000])
+            )
+            for order in (rng.permutation(1000) for _ in range(300))
+        ]
+        for cuts in ([200, 400, 600, 800], [20, 60, 120, 520])
+    )
+    # Means of 300 orders of the same rows; a single one scatters by about half of itself.
+    assert np.mean(unequal) == pytest.approx(np.mean(equal), rel=4 * 0.5 * np.sqrt(2 / 300))
 
 
 @pytest.mark.parametrize("degrees_of_freedom", [None, 5])
@@ -77,22 +94,18 @@ def test_cross_validation_minimizes_the_loss_on_rows_left_out(rng, estimator):
     chosen = estimator.fit(X, Y).regularization_.x.ridge
 
     def loss(ridge):
-        total = 0.0
+        total, pairs = 0.0, []
         for fold in range(N_FOLDS):
             out = np.arange(n) % N_FOLDS == fold
             fitted = type(estimator)(**{**estimator.get_params(), "ridge": ridge}).fit(X[~out], Y[~out])
-            if isinstance(estimator, CrossAlignment):
-                total -= fitted.correlations(X[out], Y[out]).sum() * out.sum()
-                continue
-            # losses are of variances with n - 1: rescale the mean of squares about the training means alike
-            residual = Y[out] - fitted.predict(X[out])
-            squares = residual.var(axis=0, ddof=1).sum() + np.sum(residual.mean(axis=0) ** 2)
-            if isinstance(estimator, CrossPrediction):
-                total += squares / Y[out].var(axis=0, ddof=1).sum() * out.sum()
-                continue
-            gap = fitted.transform(X[out]) - fitted.transform_y(Y[out])
-            misalignment = gap.var(axis=0, ddof=1).sum() + np.sum(gap.mean(axis=0) ** 2)
-            total += (squares + 3.0 * misalignment) * out.sum()
+            x, y = fitted.transform(X[out]), fitted.transform_y(Y[out])
+            pairs.append((x - x.mean(axis=0), y - y.mean(axis=0)))
+            total += np.sum((Y[out] - fitted.predict(X[out])) ** 2)
+            if isinstance(estimator, JointObjective):
+                total += 3.0 * np.sum((x - y) ** 2)
+        if isinstance(estimator, CrossAlignment):
+            x, y = (np.vstack(side) for side in zip(*pairs, strict=True))
+            return -np.sum(np.sum(x * y, axis=0) / np.linalg.norm(x, axis=0) / np.linalg.norm(y, axis=0))
         return total
 
     assert chosen == GRID[int(np.argmin([loss(ridge) for ridge in GRID]))]
@@ -151,3 +164,10 @@ def test_bad_ridges_get_a_sentence():
     with pytest.raises(InputTypeError, match="ridge must be a finite number >= 0; got None"):
         check_ridge(None)
     assert choose_regularization(0.5, [], lambda *_: 0.0, n_threads=1).x == Regularization(ridge=0.5)
+
+
+def test_the_page_says_what_the_grid_is():
+    page = (Path(__file__).parents[1] / "docs" / "closed_forms.md").read_text()
+    assert len(GRID) == 12
+    assert f"of twelve ridges from {GRID[0]:g} to {GRID[-1]:g}".replace("1e-09", "1e-9") in page
+    assert f"at the price of {len(GRID) * N_FOLDS} solves" in page

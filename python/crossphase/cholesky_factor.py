@@ -9,7 +9,10 @@ import numpy as np
 
 from crossphase._threads import single_threaded_blas
 
-_SUSPICIOUS = 1e-8  # reciprocal condition below which the eigenvalues themselves are looked at
+# Directions of at most this share of the largest variance, columns scaled to unit variance, count as null: rounding feigns
+# correlations of 1e-16 / 1e-10 in them. The same as `rcond` of `crossphase.coherence`.
+RCOND = 1e-10
+_MOST_NAMED = 16  # columns in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,13 @@ class CholeskyFactor:
         On first use, if the regularized covariance is singular.
     """
 
-    def __init__(self, cov: np.ndarray, name: str, regularization: Regularization) -> None:
+    def __init__(
+        self, cov: np.ndarray, name: str, regularization: Regularization, *, n_samples: int | None = None
+    ) -> None:
         self._cov = cov
         self._name = name
         self._regularization = regularization
+        self._n_samples = n_samples
 
     def factorize(self) -> None:
         """Compute the factor now, if it is not there yet."""
@@ -67,21 +73,33 @@ class CholeskyFactor:
             try:
                 upper = np.linalg.cholesky(scaled).T  # NumPy's lets other threads run, SciPy's does not
             except np.linalg.LinAlgError:
-                raise np.linalg.LinAlgError(self._is_singular(_numerical_rank(scaled))) from None
+                raise np.linalg.LinAlgError(self._is_singular(scaled)) from None
             norm = float(np.abs(scaled).sum(axis=0).max())
-            if lapack.dpocon(upper, norm, uplo="U")[0] < _SUSPICIOUS and (rank := _numerical_rank(scaled)) < len(
-                scaled
-            ):
-                raise np.linalg.LinAlgError(self._is_singular(rank))
+            # A 1-norm condition is at most p times that of the eigenvalues; the estimate is rarely 10 times off.
+            is_suspicious = lapack.dpocon(upper, norm, uplo="U")[0] < 10 * len(scaled) * RCOND
+            if is_suspicious and _numerical_rank(scaled) < len(scaled):
+                raise np.linalg.LinAlgError(self._is_singular(scaled))
         return scale, upper
 
-    def _is_singular(self, rank: int) -> str:
+    def _is_singular(self, scaled: np.ndarray) -> str:
+        """What is wrong with it, and what helps."""
+        from scipy.linalg import lapack  # noqa: PLC0415
+
+        p = len(scaled)
         constant = np.flatnonzero(np.diag(self._cov) <= 0)
-        which = f" Its column {constant[0]} is constant." if len(constant) else ""
+        if len(constant) == p:
+            return f"{self._name} is constant: none of its columns varies. Check that it holds what it should."
+        _, pivots, found, _ = lapack.dpstrf(scaled, tol=RCOND * float(np.diag(scaled).max()), lower=1)
+        rank = min(_numerical_rank(scaled), p - 1)
+        causes = [_named(constant, "is constant", "are constant")]
+        if self._n_samples is not None and self._n_samples <= p:
+            causes.append(f"{self._n_samples} rows cannot determine {p} columns.")
+        else:
+            repeated = np.setdiff1d(pivots[found:] - 1, constant)
+            causes.append(_named(repeated, "follows from the others", "follow from the others"))
         return (
-            f"the covariance of {self._name} is singular (rank {rank} of {len(self._cov)} with ridge "
-            f'{self._regularization.ridge:g}).{which} Pass ridge > 0 or ridge="auto", or drop the constant and repeated columns '
-            f"of {self._name}."
+            f"the covariance of {self._name} is singular (rank {rank} of {p} with ridge {self._regularization.ridge:g}). "
+            f'{" ".join(filter(None, causes))} Pass ridge > 0 or ridge="auto", or drop those columns of {self._name}.'
         )
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:
@@ -102,6 +120,14 @@ class CholeskyFactor:
 
 
 def _numerical_rank(cov: np.ndarray) -> int:
-    """Directions of more variance than rounding noise, 10 p u of the largest."""
     values = np.linalg.eigvalsh(cov)
-    return int((values > 10 * len(values) * np.finfo(float).eps * max(values[-1], 0.0)).sum())
+    return int((values > RCOND * max(values[-1], 0.0)).sum())
+
+
+def _named(columns: np.ndarray, one: str, many: str) -> str:
+    if not len(columns):
+        return ""
+    if len(columns) == 1:
+        return f"Its column {columns[0]} {one}."
+    shown = ", ".join(map(str, columns[:_MOST_NAMED])) + (", ..." if len(columns) > _MOST_NAMED else "")
+    return f"Its columns {shown} {many}."

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase._scalars import check_integer, check_number
-from crossphase._threads import single_threaded_blas
+from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
 from crossphase.covariances import PairCovariances
-from crossphase.errors import InputValueError
+from crossphase.errors import InputTypeError, InputValueError
 from crossphase.pair_factors import PairFactors
 from crossphase.singular_vectors import fix_signs, leading_singular_vectors
+
+WIDE = 128  # columns of the narrower view from which two solves side by side gain more than threads cost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +54,10 @@ class ClosedForms:
     prediction: Prediction
 
 
-def align_and_predict(moments: PairCovariances, *, n_components: int | None = None, ridge: float = 0.0) -> ClosedForms:
-    """Alignment and prediction together: one Cholesky factor of `cov_xx` serves both, and they run side by side.
+def align_and_predict(
+    moments: PairCovariances, *, n_components: int | None = None, ridge: float = 0.0, n_threads: int | None = None
+) -> ClosedForms:
+    """Alignment and prediction together, from moments: one Cholesky factor of `cov_xx` serves both.
 
     Parameters
     ----------
@@ -61,21 +65,34 @@ def align_and_predict(moments: PairCovariances, *, n_components: int | None = No
     n_components : int, optional
         Default: as many as there are, ``min(n_features_x, n_features_y)``.
     ridge : float, >= 0
-        Added to every covariance eigenvalue, in units of the mean variance of that view's columns.
+        Added to every covariance eigenvalue, in units of the mean variance of that view's columns (where `coherence` and
+        `prediction_operator` take squared feature units). For a ridge by rule, use the estimators.
+    n_threads : int, optional
+        With more than one, wide views are aligned and predicted side by side. Default: ``CROSSPHASE_NUM_THREADS``, else one a
+        core.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         A covariance is singular and `ridge` is 0.
     """
+    if not all(hasattr(type(moments), name) or hasattr(moments, name) for name in ("cov_xx", "cov_yy", "cov_xy")):
+        raise InputTypeError(
+            f"moments must hold cov_xx, cov_yy and cov_xy, as CrossMoments does; got {type(moments).__name__}. For rows, pass "
+            "cross_moments(X, Y)."
+        )
     ridge = check_number(ridge, "ridge", least=0)
     regularization = Regularization(ridge=ridge)
     factors = PairFactors(moments, x=regularization, y=regularization)
     k = n_components_of(moments, n_components)
-    factors.prepare()  # what is shared first: two threads would compute it twice
-    with ThreadPoolExecutor(1) as pool:
-        prediction = pool.submit(solve_prediction, factors, k)
-        return ClosedForms(solve_alignment(factors, k), prediction.result())
+    is_parallel = resolve_n_threads(n_threads) > 1 and min(moments.cov_xy.shape) >= WIDE
+    with single_threaded_blas():
+        factors.prepare()
+        if not is_parallel:
+            return ClosedForms(solve_alignment(factors, k), solve_prediction(factors, k))
+        with ThreadPoolExecutor(1) as pool:
+            prediction = pool.submit(solve_prediction, factors, k)
+            return ClosedForms(solve_alignment(factors, k), prediction.result())
 
 
 def solve_alignment(factors: PairFactors, n_components: int) -> Alignment:
@@ -115,10 +132,25 @@ def solve_joint(factors: PairFactors, n_components: int, alignment_weight: float
     return Joint(found.values, *fix_signs(factors.weights_x(found.left), factors.weights_y(partners)))
 
 
-def n_shared_directions(strengths: np.ndarray, moments: PairCovariances) -> int:
-    """How many of these singular values are more than rounding: directions that X and Y share at all."""
-    tiny = 10 * max(moments.cov_xy.shape) * np.finfo(float).eps  # 10: LAPACK's modestly growing constant
-    return int(np.sum(strengths > tiny * strengths[0]))
+def shared_directions(
+    strengths: np.ndarray, weights_x: np.ndarray, weights_y: np.ndarray, m: PairCovariances
+) -> np.ndarray:
+    """Which directions X and Y share at all, (k,) booleans: those of more variance and more covariance than rounding.
+
+    Entries of a covariance err by rounding, u sd_i sd_j; in the score of weights w that makes ``u sum(w² sd²)`` of variance, and
+    ``u`` times the root of both sides' of covariance. A small ridge gives null directions long weights, and so much noise.
+    """
+    noise_x, noise_y = score_noise(weights_x, m.cov_xx), score_noise(weights_y, m.cov_yy)
+    varies = (score_deviations(weights_x, m.cov_xx) ** 2 > noise_x) & (
+        score_deviations(weights_y, m.cov_yy) ** 2 > noise_y
+    )
+    return np.asarray((strengths > np.sqrt(noise_x * noise_y)) & varies)
+
+
+def score_noise(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """How much of the variance of scores may be rounding of `cov`, shape (k,)."""
+    share = 10 * len(cov) * np.finfo(float).eps  # 10: LAPACK's modestly growing constant
+    return np.asarray(share * np.sum(weights**2 * np.diag(cov)[:, None], axis=0))
 
 
 def score_deviations(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
@@ -127,14 +159,13 @@ def score_deviations(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
 
 
 def linear_probe(weights_x: np.ndarray, moments: PairCovariances) -> np.ndarray:
-    """Least-squares map of Y on the scores ``X @ weights_x``, as a map on X itself, shape (n_features_y, n_features_x).
+    """Least-squares loadings of Y on the scores ``X @ weights_x``, shape (k, n_features_y).
 
-    ``cov_yx W^T (W cov_xx W^T)^-1 W``; scores that repeat each other share their weight.
+    ``(W cov_xx W^T)^-1 W cov_xy``; scores that repeat each other share their weight.
     """
     with single_threaded_blas():
         covariance_of_scores = weights_x.T @ moments.cov_xx @ weights_x
-        on_scores = np.linalg.lstsq(covariance_of_scores, weights_x.T @ moments.cov_xy, rcond=None)[0]
-        return np.asarray((weights_x @ on_scores).T)
+        return np.asarray(np.linalg.lstsq(covariance_of_scores, weights_x.T @ moments.cov_xy, rcond=None)[0])
 
 
 def n_components_of(moments: PairCovariances, n_components: int | None) -> int:
@@ -146,5 +177,6 @@ def n_components_of(moments: PairCovariances, n_components: int | None) -> int:
     if k > min(p, q):
         raise InputValueError(
             f"n_components must be at most {min(p, q)}, the smaller number of features (X has {p}, Y has {q}); got {k}."
+            + (" Y is the other view; labels belong to the probe behind." if q == 1 else "")
         )
     return k

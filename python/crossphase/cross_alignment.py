@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from crossphase._estimator import CrossModalEstimator
+from crossphase._estimator import CrossModalEstimator, LinearMaps
 from crossphase._scalars import check_choice
-from crossphase.closed_forms import linear_probe, n_shared_directions, score_deviations, solve_alignment
-from crossphase.covariances import PairMoments
+from crossphase.closed_forms import linear_probe, score_deviations, shared_directions, solve_alignment
+from crossphase.covariances import PairCovariances, PairMoments
 from crossphase.errors import InputValueError
 from crossphase.pair_factors import PairFactors
 
@@ -21,14 +20,6 @@ class Normalization(StrEnum):
 
     UNIT_VARIANCE = "unit_variance"  # the usual one of canonical correlation analysis
     CROSS_MOMENT = "cross_moment"  # scores of X and Y have the identity as their cross-covariance
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Solution:
-    correlations: np.ndarray
-    weights_x: np.ndarray
-    weights_y: np.ndarray
-    coef: np.ndarray
 
 
 class CrossAlignment(CrossModalEstimator):
@@ -65,7 +56,7 @@ class CrossAlignment(CrossModalEstimator):
         Alignment followed by the probe, as one map.
     mean_x_, mean_y_, regularization_, n_components_, n_features_in_, n_features_y_in_
     moments_ : list of CrossMoments
-        All that is kept of the rows.
+        What is kept of the rows, in the order of the folds. A state holds up to 1023 rows as they are, and so does a pickle.
 
     Notes
     -----
@@ -105,7 +96,7 @@ class CrossAlignment(CrossModalEstimator):
     @property
     def correlations_(self) -> np.ndarray:
         """Correlations of the paired scores of the rows fitted to."""
-        return np.asarray(self._solved.correlations)
+        return self._solved.maps.spectrum
 
     def correlations(self, X: Any, Y: Any) -> np.ndarray:
         """Correlations of the paired scores of these rows, shape (n_components_,); 0 where a score is constant."""
@@ -122,28 +113,41 @@ class CrossAlignment(CrossModalEstimator):
     def _check_parameters(self) -> None:
         check_choice(self.normalization, "normalization", Normalization)
 
-    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
-        moments = factors.moments
+    def _solve(self, factors: PairFactors, n_components: int) -> LinearMaps:
+        m = factors.moments
         found = solve_alignment(factors, n_components)
-        shared = slice(n_shared_directions(found.correlations, moments))
-        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
-        lengths_x, lengths_y = score_deviations(weights_x, moments.cov_xx), score_deviations(weights_y, moments.cov_yy)
-        correlations = _ratio(found.correlations[shared], lengths_x, lengths_y)
+        shared = shared_directions(found.correlations, found.weights_x, found.weights_y, m)
+        strengths, weights_x, weights_y = (
+            found.correlations[shared],
+            found.weights_x[:, shared],
+            found.weights_y[:, shared],
+        )
+        lengths_x, lengths_y = score_deviations(weights_x, m.cov_xx), score_deviations(weights_y, m.cov_yy)
+        correlations = _ratio(strengths, lengths_x, lengths_y)
         if self.normalization == Normalization.CROSS_MOMENT:
-            lengths_x = lengths_y = np.sqrt(found.correlations[shared])
-        weights_x, weights_y = weights_x / lengths_x, weights_y / lengths_y
-        return _Solution(correlations, weights_x, weights_y, linear_probe(weights_x, moments))
+            lengths_x = lengths_y = np.sqrt(strengths)
+        return LinearMaps(correlations, weights_x / lengths_x, weights_y / lengths_y)
 
-    def _held_out_loss(
+    def _loadings(self, maps: LinearMaps, moments: PairCovariances) -> np.ndarray:
+        return linear_probe(maps.weights_x, moments)
+
+    def _held_out_sums(
         self,
-        solution: _Solution,
+        maps: LinearMaps,
         training: PairMoments,  # noqa: ARG002  (correlations do not depend on means)
         held_out: PairMoments,
-    ) -> float:
-        x, y = solution.weights_x, solution.weights_y
+    ) -> np.ndarray:
+        """Covariance and both variances of each component's scores, times their degrees of freedom, (3, k)."""
+        x, y = maps.weights_x, maps.weights_y
         between = np.sum(x * (held_out.cov_xy @ y), axis=0)
-        deviations = score_deviations(x, held_out.cov_xx), score_deviations(y, held_out.cov_yy)
-        return -float(_ratio(between, *deviations).sum())
+        within = score_deviations(x, held_out.cov_xx) ** 2, score_deviations(y, held_out.cov_yy) ** 2
+        return (held_out.n_samples - 1) * np.array([between, *within])
+
+    def _held_out_shape(self, n_components: int) -> tuple[int, ...]:
+        return 3, n_components
+
+    def _held_out_loss(self, sums: np.ndarray) -> float:
+        return -float(_ratio(sums[0], np.sqrt(sums[1]), np.sqrt(sums[2])).sum())
 
 
 def _ratio(between: np.ndarray, deviations_x: np.ndarray, deviations_y: np.ndarray) -> np.ndarray:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from sklearn.base import clone
 
-from crossphase._estimator import CrossModalEstimator, explained_variance
-from crossphase.closed_forms import n_shared_directions, score_deviations, solve_prediction
-from crossphase.covariances import PairMoments, PooledMoments
+from crossphase._estimator import CrossModalEstimator, LinearMaps, squared_error
+from crossphase.closed_forms import score_deviations, shared_directions, solve_prediction
+from crossphase.covariances import PairCovariances, PairMoments, PooledMoments
 from crossphase.pair_factors import PairFactors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Solution:
-    gains: np.ndarray
-    weights_x: np.ndarray
-    weights_y: np.ndarray
-    coef: np.ndarray
 
 
 class CrossPrediction(CrossModalEstimator):
@@ -69,25 +60,42 @@ class CrossPrediction(CrossModalEstimator):
     @property
     def gains_(self) -> np.ndarray:
         """Standard deviations of the prediction's components."""
-        return np.asarray(self._solved.gains)
+        return self._solved.maps.spectrum
 
     def reversed(self) -> CrossPrediction:
-        """Prediction of X from Y, fitted to the same moments with the same parameters."""
+        """Prediction of X from Y, fitted to the same moments with the same parameters; `partial_fit` cannot go on from it."""
         _ = self._solved
-        states = [PooledMoments(m.n_samples, m.mean_y, m.mean_x, m.cov_yy, m.cov_xx, m.cov_xy.T) for m in self.moments_]
-        other = CrossPrediction(self.n_components, ridge=self.ridge, n_threads=self.n_threads, backend=self.backend)
-        return other.fit_moments(states)
+        other: CrossPrediction = clone(self).fit_moments(
+            [_swapped(state) for state in self.moments_ if state.n_samples > 0]
+        )
+        names = {"feature_names_in_": "feature_names_y_in_", "feature_names_y_in_": "feature_names_in_"}
+        for theirs, ours in names.items():
+            if getattr(self, ours, None) is not None:
+                setattr(other, theirs, getattr(self, ours))
+        return other
 
     def _check_parameters(self) -> None:
         pass
 
-    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
+    def _solve(self, factors: PairFactors, n_components: int) -> LinearMaps:
+        m = factors.moments
         found = solve_prediction(factors, n_components)
-        shared = slice(n_shared_directions(found.gains, factors.moments))
+        shared = shared_directions(found.gains, found.weights_x, found.directions_y, m)
         gains, weights_x, directions_y = found.gains[shared], found.weights_x[:, shared], found.directions_y[:, shared]
-        deviations = score_deviations(weights_x, factors.moments.cov_xx)
-        coef = (directions_y * gains) @ weights_x.T
-        return _Solution(gains * deviations, weights_x / deviations, directions_y, coef)
+        deviations = score_deviations(weights_x, m.cov_xx)
+        # A gain belongs to a score of unit variance under the regularized covariance. With a ridge the rows' own variance is
+        # below 1. A shrunk covariance can leave it above, and the map would overshoot least squares: it gets those instead.
+        return LinearMaps(gains * np.minimum(deviations, 1 / deviations), weights_x / deviations, directions_y)
 
-    def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
-        return -explained_variance(solution.coef, training, held_out)
+    def _loadings(self, maps: LinearMaps, moments: PairCovariances) -> np.ndarray:  # noqa: ARG002  (the maps say it all)
+        return np.asarray(maps.spectrum[:, None] * maps.weights_y.T)
+
+    def _held_out_sums(self, maps: LinearMaps, training: PairMoments, held_out: PairMoments) -> np.ndarray:
+        return np.array(squared_error(maps.weights_x, self._loadings(maps, training), training, held_out))
+
+
+def _swapped(m: PairMoments) -> PooledMoments:
+    """The roles of X and Y exchanged, for a state of a single row too, which has no covariance."""
+    p, q = len(m.mean_x), len(m.mean_y)
+    covs = (m.cov_yy, m.cov_xx, m.cov_xy.T) if m.n_samples > 1 else tuple(np.zeros(s) for s in ((q, q), (p, p), (q, p)))
+    return PooledMoments(m.n_samples, m.mean_y, m.mean_x, *covs)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from crossphase._estimator import CrossModalEstimator, explained_variance
+from crossphase._estimator import CrossModalEstimator, LinearMaps, squared_error
 from crossphase._scalars import check_number
-from crossphase.closed_forms import linear_probe, n_shared_directions, score_deviations, solve_joint
-from crossphase.covariances import PairMoments
+from crossphase.closed_forms import linear_probe, score_deviations, score_noise, solve_joint
+from crossphase.covariances import PairCovariances, PairMoments
 from crossphase.pair_factors import PairFactors
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Solution:
-    weights_x: np.ndarray
-    weights_y: np.ndarray
-    coef: np.ndarray
 
 
 class JointObjective(CrossModalEstimator):
@@ -30,7 +21,8 @@ class JointObjective(CrossModalEstimator):
     n_components : int, optional
         Default: as many as X and Y share.
     alignment_weight : float, >= 0, infinity included
-        λ of the objective, in squared units of Y: 0 is cross-prediction, infinity cross-alignment.
+        λ of the objective, in squared units of Y: the directions are those of cross-prediction at 0, of cross-alignment at
+        infinity. The map onto Y is least squares on the scores, so with a ridge it shrinks less than `CrossPrediction`'s.
     ridge : float >= 0, or {"auto", "cross_validation", "ledoit_wolf", "oas"}
         On both covariances; see `CrossAlignment`. Cross-validation minimizes the objective itself on held-out rows (for an
         infinite weight, its alignment part).
@@ -69,24 +61,29 @@ class JointObjective(CrossModalEstimator):
         if self.alignment_weight != np.inf:
             check_number(self.alignment_weight, "alignment_weight", least=0)
 
-    def _solve(self, factors: PairFactors, n_components: int) -> _Solution:
+    def _solve(self, factors: PairFactors, n_components: int) -> LinearMaps:
+        m = factors.moments
         found = solve_joint(factors, n_components, float(self.alignment_weight))
-        shared = slice(n_shared_directions(found.strengths, factors.moments))
-        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
-        deviations = score_deviations(weights_x, factors.moments.cov_xx)
-        coef = linear_probe(weights_x, factors.moments)
-        return _Solution(weights_x / deviations, weights_y / deviations, coef)
-
-    def _held_out_loss(self, solution: _Solution, training: PairMoments, held_out: PairMoments) -> float:
-        x, y = solution.weights_x, solution.weights_y
-        gap = (held_out.mean_x - training.mean_x) @ x - (held_out.mean_y - training.mean_y) @ y
-        misalignment = float(
-            np.vdot(x, held_out.cov_xx @ x)
-            - 2 * np.vdot(x, held_out.cov_xy @ y)
-            + np.vdot(y, held_out.cov_yy @ y)
-            + gap @ gap
+        noise = score_noise(found.weights_x, m.cov_xx)
+        is_above = (
+            found.strengths > np.sqrt(noise * np.finfo(float).eps * 10 * max(m.cov_xy.shape)) * found.strengths[0]
         )
+        shared = is_above & (score_deviations(found.weights_x, m.cov_xx) ** 2 > noise)
+        weights_x, weights_y = found.weights_x[:, shared], found.weights_y[:, shared]
+        deviations = score_deviations(weights_x, m.cov_xx)
+        return LinearMaps(found.strengths[shared], weights_x / deviations, weights_y / deviations)
+
+    def _loadings(self, maps: LinearMaps, moments: PairCovariances) -> np.ndarray:
+        return linear_probe(maps.weights_x, moments)
+
+    def _held_out_sums(self, maps: LinearMaps, training: PairMoments, held_out: PairMoments) -> np.ndarray:
+        x, y, n = maps.weights_x, maps.weights_y, held_out.n_samples
+        gap = (held_out.mean_x - training.mean_x) @ x - (held_out.mean_y - training.mean_y) @ y
+        variance = (
+            np.vdot(x, held_out.cov_xx @ x) - 2 * np.vdot(x, held_out.cov_xy @ y) + np.vdot(y, held_out.cov_yy @ y)
+        )
+        misalignment = (n - 1) * variance + n * (gap @ gap)
         if self.alignment_weight == np.inf:
-            return misalignment
-        unexplained = 1 - explained_variance(solution.coef, training, held_out)
-        return float(np.trace(held_out.cov_yy)) * unexplained + self.alignment_weight * misalignment
+            return np.array(misalignment)
+        error = squared_error(x, self._loadings(maps, training), training, held_out)
+        return np.array(error + self.alignment_weight * misalignment)

@@ -45,6 +45,9 @@ class JointMoments:
         self._state = implementation.run(self._n_columns, position)
         self._summary: _Summary | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_summary": None}  # made again where it is wanted
+
     @property
     def _n_columns(self) -> int:
         return sum(self._widths.values())

@@ -13,9 +13,11 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from crossphase._columns import column_names, require_same_columns
 from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import CholeskyFactor, Regularization
+from crossphase.closed_forms import score_deviations, score_noise
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.multiview_moments import MultiviewMoments, require_views, view_name
 from crossphase.projection import project
@@ -33,8 +35,7 @@ class Criterion(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Solution:
-    directions: list[np.ndarray]  # (n_features[i], k) in whitened coordinates, columns of unit length
-    correlations: np.ndarray  # (k,)
+    directions: list[np.ndarray]  # (n_features[i], k) in whitened coordinates; a zero column: the view takes no part
     n_iter: int
 
 
@@ -50,7 +51,8 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         correlate with each other. "sumcor": largest sum of pairwise correlations with uncorrelated scores in every view, by
         alternating polar decompositions from the "maxvar" solution, each of which can only raise the sum; a local maximum.
     ridge : float >= 0, or {"auto", "oas"}
-        As for `CrossAlignment`, chosen for each view; "auto" is "oas".
+        As for `CrossAlignment`, chosen for each view; "auto" is "oas", which looks at one view alone: standardize columns of
+        unequal units first.
     max_iter : int, default 1000
         Sweeps of "sumcor".
     tol : float, default 1e-12
@@ -61,11 +63,12 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
     Attributes
     ----------
     weights_ : list of arrays, shapes (n_features[i], n_components_)
-        ``transform(views)[i] = (views[i] - means_[i]) @ weights_[i]``; scores of unit variance under the regularized covariance.
+        ``transform(views)[i] = (views[i] - means_[i]) @ weights_[i]``, scores of unit variance; zero where a view takes no
+        part in a component.
     means_ : list of arrays, shapes (n_features[i],)
     correlations_ : array, shape (n_components_,)
-        Mean correlation over pairs of views of each component, descending; for "maxvar", ``(λ - 1) / (n_views - 1)`` of the
-        eigenvalue λ. With two views the canonical correlations.
+        Mean correlation over pairs of views of each component's scores, in the rows fitted to; with two views and no ridge the
+        canonical correlations. Components come in the order of the criterion.
     regularizations_ : list of Regularization
     n_components_, n_iter_ : int
     moments_ : MultiviewMoments
@@ -99,21 +102,43 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         self.backend = backend
 
     def fit(self, views: Sequence[Any], y: Any = None) -> Self:  # noqa: ARG002  (scikit-learn passes one)
-        """Fit to paired rows: a list of arrays of shape (n_samples, n_features[i]), row i of each being one sample."""
-        samples = [as_samples(view, view_name(i)) for i, view in enumerate(require_views(views))]
-        moments = MultiviewMoments([s.n_features for s in samples], n_threads=self.n_threads, backend=self.backend)
-        return self.fit_moments(moments.update(views))
+        """Fit to paired rows: a list of arrays or data frames of shape (n_samples, n_features[i]), row i of each one sample."""
+        return self._fit_rows(self._new_moments(views), views, [column_names(view) for view in views])
 
     def partial_fit(self, views: Sequence[Any], y: Any = None) -> Self:  # noqa: ARG002
-        """Take more rows and fit to all so far. For many small chunks, update a `MultiviewMoments` and fit to it once."""
-        if not hasattr(self, "moments_"):
-            return self.fit(views)
-        return self.fit_moments(self.moments_.update(views))
+        """Take more rows and fit to all so far. For many small chunks, update a `MultiviewMoments` and fit to it once.
+
+        Rows are kept also where there are too few of them yet to solve, which raises `numpy.linalg.LinAlgError`.
+        """
+        if not hasattr(self, "_row_moments"):
+            if hasattr(self, "moments_"):
+                raise InputValueError(
+                    "partial_fit cannot go on from fit_moments; update the MultiviewMoments itself and call fit_moments again."
+                )
+            self._row_moments, self._row_names = self._new_moments(views), [column_names(view) for view in views]
+        self._require_names(views, self._row_names)
+        return self._fit_rows(self._row_moments, views, self._row_names)
+
+    def _new_moments(self, views: Sequence[Any]) -> MultiviewMoments:
+        widths = [as_samples(view, view_name(i)).n_features for i, view in enumerate(require_views(views))]
+        return MultiviewMoments(widths, n_threads=self.n_threads, backend=self.backend)
+
+    def _fit_rows(self, moments: MultiviewMoments, views: Sequence[Any], names: list[np.ndarray | None]) -> Self:
+        self._row_moments, self._row_names = moments.update(views), names
+        self._solve(moments)
+        self.feature_names_in_ = names
+        return self
 
     def fit_moments(self, moments: MultiviewMoments) -> Self:
         """Fit to moments made elsewhere: streamed or merged."""
         if not isinstance(moments, MultiviewMoments):
             raise InputTypeError(f"moments must be a MultiviewMoments; got {type(moments).__name__}.")
+        self._solve(moments)
+        self.feature_names_in_ = [None] * len(moments.n_features)
+        self.__dict__.pop("_row_moments", None)
+        return self
+
+    def _solve(self, moments: MultiviewMoments) -> None:
         criterion = check_choice(self.criterion, "criterion", Criterion)
         max_iter = check_integer(self.max_iter, "max_iter", least=1)
         tol = check_number(self.tol, "tol", least=0)
@@ -121,30 +146,50 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
         k = least if self.n_components is None else check_integer(self.n_components, "n_components", least=1)
         if k > least:
             raise InputValueError(f"n_components must be at most {least}, the columns of the narrowest view; got {k}.")
-        regularizations = [self._regularization(moments.cov(i, i), moments.n_samples) for i in range(n_views)]
-        factors = [CholeskyFactor(moments.cov(i, i), view_name(i), r) for i, r in enumerate(regularizations)]
+        covs = [moments.cov(i, i) for i in range(n_views)]
+        regularizations = [self._regularization(cov, moments.n_samples) for cov in covs]
+        factors = [
+            CholeskyFactor(cov, view_name(i), regularization, n_samples=moments.n_samples)
+            for i, (cov, regularization) in enumerate(zip(covs, regularizations, strict=True))
+        ]
         with single_threaded_blas():
             blocks = _whitened_blocks(moments, factors)
             solution = _maxvar(blocks, moments.n_features, k)
             if criterion is Criterion.SUMCOR:
                 solution = _sumcor(blocks, solution.directions, max_iter, tol)
-            weights = np.vstack([f.weights(d) for f, d in zip(factors, solution.directions, strict=True)])
-        weights, _ = fix_signs(weights, weights)
+            weights = [
+                _of_unit_variance(factor.weights(direction), cov)
+                for factor, direction, cov in zip(factors, solution.directions, covs, strict=True)
+            ]
+            takes_part = np.array([(w != 0).any(axis=0) for w in weights])
+            shared = takes_part.sum(axis=0) > 1
+            if not shared.any():
+                raise InputValueError(
+                    "the views share no direction: their cross-covariances are zero. Check the pairing."
+                )
+            if self.n_components is not None and not shared.all():
+                raise InputValueError(
+                    f"n_components must be at most {shared.sum()}, the number of directions that views share here; got {k}."
+                )
+            stacked = np.vstack(weights)[:, shared]
+            stacked, _ = fix_signs(stacked, stacked)
+            weights = np.split(stacked, np.cumsum(moments.n_features)[:-1])
+            correlations = _mean_correlations(weights, moments)
         self.moments_ = moments
         self.means_ = [moments.mean(i) for i in range(n_views)]
-        self.weights_ = np.split(weights, np.cumsum(moments.n_features)[:-1])
-        self.correlations_ = solution.correlations
+        self.weights_ = weights
+        self.correlations_ = correlations
         self.regularizations_ = regularizations
         self.n_iter_ = solution.n_iter
-        self.n_components_ = k
-        return self
+        self.n_components_ = int(shared.sum())
 
     def transform(self, views: Sequence[Any]) -> list[np.ndarray]:
         """Scores of each view, a list of arrays of shape (n_samples, n_components_)."""
         check_is_fitted(self)
         n_threads = resolve_n_threads(self.n_threads)
+        self._require_names(require_views(views, len(self.weights_)), self.feature_names_in_)
         scores = []
-        for i, view in enumerate(require_views(views, len(self.weights_))):
+        for i, view in enumerate(views):
             samples = as_samples(view, view_name(i))
             if samples.n_features != len(self.means_[i]):
                 raise InputValueError(
@@ -153,6 +198,10 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
             require_finite(samples, n_threads)
             scores.append(project(samples, self.means_[i], self.weights_[i], n_threads=n_threads, backend=self.backend))
         return scores
+
+    def _require_names(self, views: Sequence[Any], known: list[np.ndarray | None]) -> None:
+        for i, (view, names) in enumerate(zip(views, known, strict=False)):
+            require_same_columns(column_names(view), names, view_name(i))
 
     def fit_transform(self, views: Sequence[Any], y: Any = None) -> list[np.ndarray]:
         """`fit`, then `transform` of the same rows."""
@@ -188,14 +237,32 @@ def _whitened_blocks(moments: MultiviewMoments, factors: list[CholeskyFactor]) -
 
 
 def _maxvar(blocks: list[list[np.ndarray]], n_features: Sequence[int], k: int) -> _Solution:
-    values, vectors = leading_eigenvectors(np.block(blocks), k)
+    _, vectors = leading_eigenvectors(np.block(blocks), k)
     parts = np.split(vectors, np.cumsum(n_features)[:-1])
+    # A part of squared length below u is the rounding of a view that takes no part in the component.
     lengths = [np.linalg.norm(part, axis=0) for part in parts]
-    directions = [
-        np.divide(part, length, out=np.zeros_like(part), where=length > 0)
-        for part, length in zip(parts, lengths, strict=True)
-    ]
-    return _Solution(directions, values / (len(blocks) - 1), 0)
+    return _Solution(
+        [
+            np.divide(part, length, out=np.zeros_like(part), where=length**2 > np.finfo(float).eps)
+            for part, length in zip(parts, lengths, strict=True)
+        ],
+        0,
+    )
+
+
+def _of_unit_variance(weights: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """The weights scaled to scores of unit variance; zero where all of a score's variance may be rounding."""
+    deviations = score_deviations(weights, cov)
+    return np.asarray(
+        np.divide(weights, deviations, out=np.zeros_like(weights), where=deviations**2 > score_noise(weights, cov))
+    )
+
+
+def _mean_correlations(weights: list[np.ndarray], moments: MultiviewMoments) -> np.ndarray:
+    """Mean over pairs of views of the correlations of their scores, (k,); 0 with a view that takes no part."""
+    pairs = [(i, j) for i in range(len(weights)) for j in range(i)]
+    found = [np.sum(weights[i] * (moments.cov(i, j) @ weights[j]), axis=0) for i, j in pairs]
+    return np.asarray(np.mean(found, axis=0))
 
 
 def _sumcor(blocks: list[list[np.ndarray]], start: list[np.ndarray], max_iter: int, tol: float) -> _Solution:
@@ -215,11 +282,8 @@ def _sumcor(blocks: list[list[np.ndarray]], start: list[np.ndarray], max_iter: i
             ConvergenceWarning,
             stacklevel=4,
         )
-    values, rotation = np.linalg.eigh(
-        _pairwise(blocks, directions)
-    )  # any common rotation keeps the sum: take principal axes
-    n_pairs = n_views * (n_views - 1) / 2
-    return _Solution([part @ rotation[:, ::-1] for part in directions], values[::-1] / n_pairs, n_iter)
+    _, rotation = np.linalg.eigh(_pairwise(blocks, directions))  # any common rotation keeps the sum: principal axes
+    return _Solution([part @ rotation[:, ::-1] for part in directions], n_iter)
 
 
 def _pairwise(blocks: list[list[np.ndarray]], directions: list[np.ndarray]) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -38,15 +37,14 @@ class PairFactors:
 
     def __init__(self, moments: PairCovariances, *, x: Regularization = _NONE, y: Regularization = _NONE) -> None:
         self.moments = moments
-        self._x = CholeskyFactor(moments.cov_xx, "X", x)
-        self._y = CholeskyFactor(moments.cov_yy, "Y", y)
+        n_samples = getattr(moments, "n_samples", None)  # a population has none
+        self._x = CholeskyFactor(moments.cov_xx, "X", x, n_samples=n_samples)
+        self._y = CholeskyFactor(moments.cov_yy, "Y", y, n_samples=n_samples)
 
     def prepare(self) -> None:
-        """Compute both factors and `prediction`, the two views side by side."""
-        with ThreadPoolExecutor(1) as pool:
-            y = pool.submit(self._y.factorize)
-            _ = self.prediction
-            y.result()
+        """Compute both factors and `prediction` now: what threads would otherwise compute twice."""
+        self._y.factorize()
+        _ = self.prediction
 
     @cached_property
     def prediction(self) -> np.ndarray:

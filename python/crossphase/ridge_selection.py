@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 
 from crossphase._scalars import check_number
-from crossphase._threads import single_threaded_blas
 from crossphase.cholesky_factor import Regularization
+from crossphase.closed_forms import WIDE
 from crossphase.covariances import PairMoments, PooledMoments, pooled
 from crossphase.errors import InputValueError
 
 N_FOLDS = 5
-GRID = np.logspace(
-    -6, 2, 17
-)  # relative to the mean variance: from rounding noise to "directions of the cross-covariance"
+# In units of the mean variance: from next to nothing, for columns of very unequal units, to the directions of the
+# cross-covariance alone. The held-out loss changes little within a decade.
+GRID = np.logspace(-9, 2, 12)
 
 
 class RidgeRule(StrEnum):
@@ -45,10 +44,14 @@ class PairRegularization:
     rule: RidgeRule | None  # None: a number was given
 
 
-class HeldOutLoss(Protocol):
-    """What a ridge costs on rows it was not fitted to."""
+class HeldOut(Protocol):
+    """What a ridge is worth on rows it was not fitted to."""
 
-    def __call__(self, training: PairMoments, held_out: PairMoments, ridge: float) -> float: ...
+    def sums(self, training: PairMoments, held_out: PairMoments, ridge: float) -> np.ndarray:
+        """Sums over the held-out rows; those of all folds are added up."""
+
+    def loss(self, sums: np.ndarray) -> float:
+        """What is minimized, from the sums over all rows."""
 
 
 def check_ridge(ridge: Any) -> float | RidgeRule:
@@ -61,7 +64,7 @@ def check_ridge(ridge: Any) -> float | RidgeRule:
 
 
 def choose_regularization(
-    ridge: float | RidgeRule, folds: Sequence[PairMoments], held_out_loss: HeldOutLoss, *, n_threads: int
+    ridge: float | RidgeRule, folds: Sequence[PairMoments], held_out: HeldOut, *, n_threads: int
 ) -> PairRegularization:
     """The number itself, or what the rule finds in the moments of disjoint sets of rows."""
     if not isinstance(ridge, RidgeRule):
@@ -80,7 +83,7 @@ def choose_regularization(
             'ridge="oas" or a number.'
         )
     if ridge is RidgeRule.CROSS_VALIDATION:
-        best = Regularization(_cross_validated(folds, held_out_loss, n_threads))
+        best = Regularization(_cross_validated(folds, held_out, n_threads))
         return PairRegularization(best, best, ridge)
     if ridge is RidgeRule.OAS:
         both = pooled(folds)
@@ -110,29 +113,41 @@ def ledoit_wolf_shrinkage(covs: Sequence[np.ndarray], counts: Sequence[int]) -> 
     """Ledoit & Wolf's shrinkage, in [0, 1], from covariances of disjoint sets of rows.
 
     The optimal shrinkage is ``E|S - Σ|² / E|S - m I|²``. Ledoit & Wolf estimate the numerator from fourth moments of the
-    rows; here it is the scatter of the sets' own covariances about their mean, an unbiased estimate for rows of any
-    distribution that needs no second pass.
+    rows; here it is the scatter of the sets' own covariances about their mean, weighed by degrees of freedom: an unbiased
+    estimate for rows of any distribution that needs no second pass.
 
     References
     ----------
     Ledoit & Wolf (2004), J. Multivar. Anal. 88, 365-411.
     """
-    weights = np.array(counts, dtype=np.float64) / sum(counts)
-    mean = np.einsum("k,kij->ij", weights, np.stack(covs))
-    spread = sum(w**2 * float(np.sum((cov - mean) ** 2)) for w, cov in zip(weights, covs, strict=True))
-    noise = spread * len(covs) / (len(covs) - 1)
+    degrees = np.array(counts, dtype=np.float64) - 1  # a set's covariance errs with variance V / degrees
+    mean = np.einsum("k,kij->ij", degrees / degrees.sum(), np.stack(covs))
+    scatter = sum(d * float(np.sum((cov - mean) ** 2)) for d, cov in zip(degrees, covs, strict=True))
+    noise = scatter / (len(covs) - 1) / degrees.sum()
     m = float(np.trace(mean)) / len(mean)
     distance = float(np.sum((mean - m * np.eye(len(mean))) ** 2))
     return min(noise / distance, 1.0) if distance > 0 else 1.0
 
 
-def _cross_validated(folds: Sequence[PairMoments], held_out_loss: HeldOutLoss, n_threads: int) -> float:
-    """The ridge of least mean loss on the fold that was left out; folds run side by side."""
+def _cross_validated(folds: Sequence[PairMoments], held_out: HeldOut, n_threads: int) -> float:
+    """The ridge of least loss on rows left out, fold by fold; wide folds run side by side."""
     training: list[PooledMoments] = [pooled([*folds[:f], *folds[f + 1 :]]) for f in range(len(folds))]
-    weights = np.array([fold.n_samples for fold in folds], dtype=np.float64)
-    with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
-        losses = [
-            np.average(list(pool.map(partial(held_out_loss, ridge=ridge), training, folds)), weights=weights)
-            for ridge in GRID
-        ]
-    return float(GRID[int(np.argmin(losses))])
+
+    def sums(job: tuple[float, int]) -> np.ndarray:
+        ridge, f = job
+        return held_out.sums(training[f], folds[f], ridge)
+
+    jobs = [(float(ridge), f) for ridge in GRID for f in range(len(folds))]
+    if n_threads > 1 and min(training[0].cov_xy.shape) >= WIDE:
+        with ThreadPoolExecutor(n_threads) as pool:
+            found = list(pool.map(sums, jobs))
+    else:
+        found = [sums(job) for job in jobs]
+    k = len(folds)
+    losses = np.array([held_out.loss(np.sum(found[i * k : (i + 1) * k], axis=0)) for i in range(len(GRID))])
+    if not np.isfinite(losses).any():
+        raise np.linalg.LinAlgError(
+            'ridge="cross_validation" found no ridge that works on every fold: a view may be constant on some of them. Pass a '
+            "number."
+        )
+    return float(GRID[int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))])

@@ -108,9 +108,10 @@ def information_decomposition(pmf: Any, *, tolerance: float = 1e-8) -> Informati
 
 
 def _mutual_information(joint: np.ndarray) -> float:
-    independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     is_possible = joint > 0
-    terms = joint[is_possible] * np.log(joint[is_possible] / independent[is_possible])
+    rows, columns = (np.broadcast_to(joint.sum(axis=axis, keepdims=True), joint.shape)[is_possible] for axis in (1, 0))
+    cells = joint[is_possible]
+    terms = cells * (np.log(cells) - np.log(rows) - np.log(columns))  # the product of two marginals can underflow
     return max(float(terms.sum()), 0.0)  # rounding alone can take independence below 0
 
 

@@ -10,6 +10,7 @@ from crossphase._vectors import check_numbers, check_vector, read_only
 from crossphase.errors import InputValueError
 
 LARGEST_KAPPA, LARGEST_VARIANCE = 1e75, 1e150  # products of two variances stay finite
+SMALLEST_KAPPA = 1e-75  # and products of two signal variances stay above 0
 
 
 def check_kappa(kappa: ArrayLike) -> np.ndarray:
@@ -18,6 +19,12 @@ def check_kappa(kappa: ArrayLike) -> np.ndarray:
     if strengths.ndim != 1 or not len(strengths):
         raise InputValueError(
             f"kappa must be one signal strength or a vector of at least one; got shape {strengths.shape}."
+        )
+    faint = np.flatnonzero((strengths > 0) & (strengths < SMALLEST_KAPPA))
+    if len(faint):
+        raise InputValueError(
+            f"kappa must be 0 or at least {SMALLEST_KAPPA:g}, or its square vanishes; got kappa[{faint[0]}] = "
+            f"{strengths[faint[0]]:g}."
         )
     return read_only(strengths)
 
