@@ -17,7 +17,7 @@ import numpy as np
 from crossphase import CrossAlignment, CrossPrediction
 from crossphase.demo_data import load_demo
 
-RULES = (1e-6, 1e-3, "oas", "ledoit_wolf", "cross_validation")
+RULES = (1e-9, 1e-6, 1e-3, "oas", "ledoit_wolf", "cross_validation")
 
 
 def held_out(

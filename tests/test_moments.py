@@ -278,16 +278,30 @@ def test_a_pickled_state_goes_on_with_the_same_bytes(rng, backend: str, first_ro
 def test_a_damaged_state_is_refused() -> None:
     state = CrossMoments(3, 2).update(np.eye(3), np.eye(3)[:, :2])._state
     n_columns, next_row, trees, rows = state.__getstate__()
-    full = CrossMoments(3, 2).update(np.ones((1024, 3)), np.ones((1024, 2)))._state.__getstate__()
+    full = CrossMoments(3, 2).update(np.ones((2048, 3)), np.ones((2048, 2)))._state.__getstate__()
+    ((first_block, n_blocks, n_samples, mean, scatter),) = full[2]
     other = _core.cpu.CrossMoments.__new__(_core.cpu.CrossMoments)
     for damaged in (
-        (n_columns, next_row, trees, [(0, np.ones(7))]),
-        (n_columns, next_row, trees, [(-1, rows[0][1])]),
-        (n_columns + 40, next_row, full[2], []),
+        (n_columns, next_row, trees),
         (0, next_row, trees, rows),
+        (n_columns, next_row, trees, [(0, np.ones(7))]),  # not whole rows
+        (n_columns, next_row, trees, [(-1, rows[0][1])]),
+        (n_columns, next_row, trees, [(1, rows[0][1])]),  # past the next row
+        (n_columns, 5000, trees, [(0, np.ones(1024 * 5))]),  # a whole block is no remainder
+        (n_columns, 5000, trees, [(1000, np.ones(100 * 5))]),  # over the edge of a block
+        (n_columns, 5000, trees, [(0, np.ones(3 * 5)), (2, np.ones(5))]),  # one row twice
+        (n_columns + 40, 2048, full[2], []),
+        (n_columns, 2048, [(first_block, 3, n_samples, mean, scatter)], []),
+        (n_columns, 4096, [(1, n_blocks, n_samples, mean, scatter)], []),  # not where it belongs
+        (n_columns, 2048, [(first_block, 2**62, n_samples, mean, scatter)], []),
+        (n_columns, 2048, [(first_block, n_blocks, 7, mean, scatter)], []),
+        (n_columns, 1024, full[2], []),  # rows that have not come yet
+        (n_columns, 2048, full[2], [(5, np.ones(5))]),  # rows of a tree once more
     ):
-        with pytest.raises(ValueError, match=r"snapshot|at least one column"):
+        with pytest.raises(ValueError, match=r"the snapshot is damaged: |at least one column"):
             other.__setstate__(damaged)
+    other.__setstate__(full)
+    assert other.n_samples == 2048
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -87,6 +87,9 @@ void bind_moments(py::module_& cpu_module) {
                 return py::make_tuple(held.n_columns, held.next_row, trees, partial_rows);
             },
             [](const py::tuple& state) {
+                if (state.size() != 4) {
+                    throw py::value_error("the snapshot is damaged: it should have four parts");
+                }
                 cpu::CrossMoments::Snapshot held{
                     state[0].cast<std::ptrdiff_t>(), state[1].cast<std::ptrdiff_t>(), {}, {}};
                 for (const py::handle item : state[2]) {

@@ -62,18 +62,36 @@ CrossMoments::CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row)
 }
 
 CrossMoments::CrossMoments(Snapshot snapshot) : CrossMoments(snapshot.n_columns, snapshot.next_row) {
-    for (const auto& [first_block, tree] : snapshot.trees) {
-        if (first_block < 0 || tree.n_blocks < 1 || !is_block_moments(tree.moments, n_columns_)) {
-            throw std::invalid_argument("a block of the snapshot does not have the state's number of columns");
+    const auto require = [](bool holds, const char* what) {
+        if (!holds) {
+            throw std::invalid_argument(std::string("the snapshot is damaged: ") + what);
         }
+    };
+    for (const auto& [first_block, tree] : snapshot.trees) {
+        require(
+            tree.n_blocks >= 1 && tree.n_blocks <= next_row_ / kBlockRows && (tree.n_blocks & (tree.n_blocks - 1)) == 0,
+            "a tree must hold a power of two of blocks that came before the next row");
+        require(first_block >= 0 && first_block % tree.n_blocks == 0 &&
+                    first_block <= next_row_ / kBlockRows - tree.n_blocks,
+                "a tree must stand where its size allows, before the next row");
+        require(tree.moments.n_samples == tree.n_blocks * kBlockRows && is_block_moments(tree.moments, n_columns_),
+                "a tree does not have the rows or columns that it should");
     }
     for (const auto& [first_row, rows] : snapshot.partial_rows) {
-        if (first_row < 0 || rows.empty() || static_cast<std::ptrdiff_t>(rows.size()) % n_columns_ != 0) {
-            throw std::invalid_argument("rows of the snapshot do not have the state's number of columns");
-        }
+        require(!rows.empty() && static_cast<std::ptrdiff_t>(rows.size()) % n_columns_ == 0,
+                "kept rows do not have the state's columns");
+        const std::ptrdiff_t n_rows = n_rows_of(rows);
+        require(first_row >= 0 && n_rows < kBlockRows && first_row <= next_row_ - n_rows &&
+                    first_row / kBlockRows == (first_row + n_rows - 1) / kBlockRows,
+                "kept rows must lie within one block, before the next row");
     }
     trees_ = std::move(snapshot.trees);
     partial_rows_ = std::move(snapshot.partial_rows);
+    std::ptrdiff_t last = 0;
+    for (const auto& [first_row, end] : runs_held()) {
+        require(first_row >= last, "two of its parts hold the same row");
+        last = end;
+    }
 }
 
 CrossMoments::Snapshot CrossMoments::snapshot() const {
@@ -199,7 +217,7 @@ BlockMoments CrossMoments::reduce_rows(const Rows& rows) const {
     return reduce_block({&view, 1});
 }
 
-std::vector<RowRange> CrossMoments::ranges_held() const {
+std::vector<RowRange> CrossMoments::runs_held() const {
     std::vector<RowRange> ranges;
     for (const auto& [first_block, tree] : trees_) {
         ranges.emplace_back(first_block * kBlockRows, (first_block + tree.n_blocks) * kBlockRows);
@@ -208,8 +226,12 @@ std::vector<RowRange> CrossMoments::ranges_held() const {
         ranges.emplace_back(first_row, first_row + n_rows_of(rows));
     }
     std::sort(ranges.begin(), ranges.end());
+    return ranges;
+}
+
+std::vector<RowRange> CrossMoments::ranges_held() const {
     std::vector<RowRange> joined;
-    for (const RowRange& range : ranges) {
+    for (const RowRange& range : runs_held()) {
         if (!joined.empty() && joined.back().second == range.first) {
             joined.back().second = range.second;
         } else {

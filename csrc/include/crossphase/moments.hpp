@@ -54,13 +54,14 @@ class CrossMoments {
         std::map<std::ptrdiff_t, Rows> partial_rows;  // by position of their first row; each within one block
     };
     Snapshot snapshot() const;
-    explicit CrossMoments(Snapshot snapshot);  // throws std::invalid_argument if the sizes in it do not agree
+    explicit CrossMoments(Snapshot snapshot);  // throws std::invalid_argument if no stream of rows could leave it
 
   private:
     std::ptrdiff_t n_rows_of(const Rows& rows) const;
     void keep_rows(std::ptrdiff_t first_row, Rows rows);
     void add_tree(std::ptrdiff_t first_block, Tree tree);
-    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> ranges_held() const;
+    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> runs_held() const;    // of every tree and every set of rows
+    std::vector<std::pair<std::ptrdiff_t, std::ptrdiff_t>> ranges_held() const;  // neighbours joined
     BlockMoments reduce_rows(const Rows& rows) const;
     std::optional<BlockMoments> total() const;
 
