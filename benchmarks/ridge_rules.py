@@ -29,7 +29,10 @@ def held_out(
         order = np.random.default_rng(split).permutation(len(X))
         train, test = order[: int(0.7 * len(X))], order[int(0.7 * len(X)) :]
         start = time.perf_counter()
-        fitted = estimator(k, ridge=rule).fit(X[train], Y[train])
+        try:
+            fitted = estimator(k, ridge=rule).fit(X[train], Y[train])
+        except np.linalg.LinAlgError:  # too small for a view of more columns than rows
+            return float("nan"), float("nan")
         seconds.append(time.perf_counter() - start)
         scores.append(fitted.score(X[test], Y[test]))
     return mean(scores), mean(seconds)
@@ -50,7 +53,9 @@ def main() -> None:
     for name, (X, Y) in pairs.items():
         for estimator in (CrossAlignment, CrossPrediction):
             found = [held_out(estimator, options.n_components, rule, X, Y, options.n_splits) for rule in RULES]
-            cells = " | ".join(f"{score:.3f} ({seconds:.2g} s)" for score, seconds in found)
+            cells = " | ".join(
+                "singular" if score != score else f"{score:.3f} ({seconds:.2g} s)" for score, seconds in found
+            )
             print(f"| {name} | {len(X)}, {X.shape[1]} + {Y.shape[1]} | {estimator.__name__} | {cells} |", flush=True)
 
 

@@ -1,10 +1,13 @@
 """What the installed package promises: names, types, weight."""
 
+import importlib
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import crossphase
@@ -93,13 +96,22 @@ def test_the_extension_links_no_runtime_of_its_own():
         assert library not in done.stdout
 
 
-def test_docstring_examples():
+@pytest.mark.parametrize("name", ["diagnosis.run", "cross_alignment", "spiked.model"])
+def test_docstring_examples(name):
     import doctest
 
-    import crossphase.diagnosis.run
-    import crossphase.phase_diagram.diagram
+    outcome = doctest.testmod(importlib.import_module(f"crossphase.{name}"))
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
 
-    for module in (crossphase.diagnosis.run, crossphase.phase_diagram.diagram):
-        outcome = doctest.testmod(module)
-        assert outcome.attempted > 0
-        assert outcome.failed == 0
+
+def test_python_of_the_readme_runs(tmp_path, monkeypatch):
+    from crossphase.demo_data import load_demo
+
+    monkeypatch.chdir(tmp_path)
+    for name, array in zip(("images", "captions", "classes"), load_demo(), strict=True):
+        np.save(f"{name}.npy", array)
+    blocks = re.findall(r"```python\n(.*?)```", (Path(__file__).parents[1] / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 3
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})

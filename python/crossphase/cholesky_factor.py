@@ -91,15 +91,18 @@ class CholeskyFactor:
             return f"{self._name} is constant: none of its columns varies. Check that it holds what it should."
         _, pivots, found, _ = lapack.dpstrf(scaled, tol=RCOND * float(np.diag(scaled).max()), lower=1)
         rank = min(_numerical_rank(scaled), p - 1)
+        remedy = "Pass a larger ridge" if self._regularization.ridge > 0 else "Pass ridge > 0"
         causes = [_named(constant, "is constant", "are constant")]
         if self._n_samples is not None and self._n_samples <= p:
             causes.append(f"{self._n_samples} rows cannot determine {p} columns.")
+            other = f"take fewer columns of {self._name} (principal components)"
         else:
             repeated = np.setdiff1d(pivots[found:] - 1, constant)
             causes.append(_named(repeated, "follows from the others", "follow from the others"))
+            other = f"drop those columns of {self._name}"
         return (
             f"the covariance of {self._name} is singular (rank {rank} of {p} with ridge {self._regularization.ridge:g}). "
-            f'{" ".join(filter(None, causes))} Pass ridge > 0 or ridge="auto", or drop those columns of {self._name}.'
+            f'{" ".join(filter(None, causes))} {remedy} or ridge="auto", or {other}.'
         )
 
     def whiten(self, matrix: np.ndarray) -> np.ndarray:

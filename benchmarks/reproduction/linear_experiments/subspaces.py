@@ -19,7 +19,7 @@ def squared_cosines(weights: np.ndarray, directions: np.ndarray) -> np.ndarray:
 
 def subspace_distance(weights: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """``1 - mean_i cos² theta_i`` of the principal angles; (...). The paper's text gives its square root."""
-    return 1.0 - squared_cosines(weights, directions).mean(axis=-1)
+    return np.maximum(1.0 - squared_cosines(weights, directions).mean(axis=-1), 0.0)  # rounding alone goes below
 
 
 def orthonormal(weights: np.ndarray) -> np.ndarray:
