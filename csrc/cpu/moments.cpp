@@ -39,6 +39,26 @@ std::vector<double> copy_rows(std::span<const SampleView> parts, std::ptrdiff_t 
     return rows;
 }
 
+// The largest subtree that may start at this block and has at most this many blocks; at least 1, and at most 4: its
+// merges are done by the thread that reduces it, and more of them would keep more moments in memory.
+std::ptrdiff_t subtree_blocks(std::ptrdiff_t first_block, std::ptrdiff_t most) {
+    std::ptrdiff_t n_blocks = 1;
+    while (n_blocks < 4 && first_block % (2 * n_blocks) == 0 && 2 * n_blocks <= most) {
+        n_blocks *= 2;
+    }
+    return n_blocks;
+}
+
+BlockMoments reduce_subtree(std::span<const SampleView> parts, std::ptrdiff_t first_row, std::ptrdiff_t n_blocks) {
+    if (n_blocks == 1) {
+        return reduce_block(rows_of(parts, first_row, kBlockRows));
+    }
+    const std::ptrdiff_t half = n_blocks / 2;
+    BlockMoments moments = reduce_subtree(parts, first_row, half);
+    merge_into(moments, reduce_subtree(parts, first_row + half * kBlockRows, half));
+    return moments;
+}
+
 void refuse_overlap(const std::vector<RowRange>& ours, const std::vector<RowRange>& theirs) {
     for (const auto& [first, last] : ours) {
         for (const auto& [other_first, other_last] : theirs) {
@@ -123,16 +143,19 @@ void CrossMoments::update(std::span<const SampleView> parts, int n_threads) {
     };
     const std::ptrdiff_t to_boundary = (kBlockRows - next_row_ % kBlockRows) % kBlockRows;
     keep(std::min(to_boundary, n_rows));
-    while (n_rows - done >= kBlockRows) {  // a wave of whole blocks, one a thread, added to the tree in order
-        const std::ptrdiff_t n_blocks = std::min<std::ptrdiff_t>((n_rows - done) / kBlockRows, std::max(n_threads, 1));
-        std::vector<BlockMoments> blocks(static_cast<std::size_t>(n_blocks));
-        parallel_for(n_blocks, n_threads, [&](std::ptrdiff_t b) {
-            blocks[static_cast<std::size_t>(b)] = reduce_block(rows_of(parts, done + b * kBlockRows, kBlockRows));
+    while (n_rows - done >= kBlockRows) {  // a wave of subtrees, one a thread, added to the trees in order
+        const std::ptrdiff_t first_block = next_row_ / kBlockRows;
+        const std::ptrdiff_t n_left = (n_rows - done) / kBlockRows;
+        const std::ptrdiff_t n_workers = std::max(n_threads, 1);
+        const std::ptrdiff_t n_blocks = subtree_blocks(first_block, n_left / n_workers);
+        std::vector<BlockMoments> subtrees(static_cast<std::size_t>(std::min(n_left / n_blocks, n_workers)));
+        parallel_for(static_cast<std::ptrdiff_t>(subtrees.size()), n_threads, [&](std::ptrdiff_t t) {
+            subtrees[static_cast<std::size_t>(t)] = reduce_subtree(parts, done + t * n_blocks * kBlockRows, n_blocks);
         });
-        for (BlockMoments& block : blocks) {
-            add_tree(next_row_ / kBlockRows, {1, std::move(block)});
-            done += kBlockRows;
-            next_row_ += kBlockRows;
+        for (BlockMoments& subtree : subtrees) {
+            add_tree(next_row_ / kBlockRows, {n_blocks, std::move(subtree)});
+            done += n_blocks * kBlockRows;
+            next_row_ += n_blocks * kBlockRows;
         }
     }
     keep(n_rows - done);
