@@ -42,7 +42,7 @@ class Covariances:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PooledMoments:
-    """Moments of several sets of rows taken together."""
+    """Moments as arrays: of several sets of rows together, of a population, of a pair with its roles exchanged."""
 
     n_samples: int
     mean_x: np.ndarray
@@ -64,7 +64,9 @@ def pooled(states: Sequence[PairMoments]) -> PooledMoments:
     """
     counts = np.array([state.n_samples for state in states], dtype=np.float64)
     n_samples = int(counts.sum())
-    mean_x, mean_y = (np.average([getattr(s, name) for s in states], axis=0, weights=counts) for name in _MEANS)
+    mean_x, mean_y = (
+        np.average([getattr(s, name) for s in states], axis=0, weights=counts) for name in ("mean_x", "mean_y")
+    )
     steps_x = np.array([s.mean_x for s in states]) - mean_x
     steps_y = np.array([s.mean_y for s in states]) - mean_y
 
@@ -83,6 +85,3 @@ def pooled(states: Sequence[PairMoments]) -> PooledMoments:
         cov("cov_yy", steps_y, steps_y),
         cov("cov_xy", steps_x, steps_y),
     )
-
-
-_MEANS = ("mean_x", "mean_y")

@@ -23,15 +23,9 @@ class _Summary:
 
 
 class JointMoments:
-    """Counts, means and covariances of paired rows of named views; `CrossMoments` and `MultiviewMoments` are two.
+    """Counts, means and covariances of paired rows of named views.
 
-    Rows are cut on an absolute grid of blocks of 1024; every block is centred on its own mean and reduced in float64, and
-    blocks merge in a fixed binary tree. Cost O(n D²) for D columns in all; memory O(D² log n), independent of how the
-    rows arrive. Covariances divide by ``n_samples - 1``.
-
-    References
-    ----------
-    Chan, Golub & LeVeque (1983), Am. Stat. 37, 242-247.
+    What `CrossMoments`, which tells how, and `MultiviewMoments` share.
     """
 
     def __init__(
