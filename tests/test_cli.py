@@ -337,6 +337,7 @@ def test_phase_diagram_sweep(tmp_path):
         *("--plot", tmp_path / "o.gif", "--html", tmp_path / "o.html", "--json", tmp_path / "o.json"),
     )
     assert (done.returncode, done.stderr) == (0, "")
+    assert "takes gamma-tilde-y from 0.1 to 100 in 4 frames; the table is of gamma-tilde-y 0.1." in done.stdout
     assert (tmp_path / "o.gif").read_bytes().startswith(b"GIF89a")
     found = json.loads((tmp_path / "o.json").read_text())["sweep"]
     assert [points[0]["regime"] for points in found["points"]] == ["both", "both", "ca_only", "ca_only"]

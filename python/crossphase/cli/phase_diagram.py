@@ -122,6 +122,12 @@ def _deliver(
         write_json(diagram.to_json(sweep), json)
     if json != "-":
         print(diagram)
+        if sweep is not None:
+            option = sweep.parameter.replace("_", "-")
+            print(
+                f"\n  The sweep takes {option} from {sweep.values[0]:g} to {sweep.values[-1]:g} in {len(sweep.values)} frames; the table "
+                f"is of {option} {getattr(diagram, sweep.parameter):g}."
+            )
 
 
 def _point(text: str) -> PhasePoint:
