@@ -124,9 +124,10 @@ def _deliver(
         print(diagram)
         if sweep is not None:
             option = sweep.parameter.replace("_", "-")
+            first, last, n_frames = sweep.values[0], sweep.values[-1], len(sweep.values)
+            shown = getattr(diagram, sweep.parameter)
             print(
-                f"\n  The sweep takes {option} from {sweep.values[0]:g} to {sweep.values[-1]:g} in {len(sweep.values)} frames; the table "
-                f"is of {option} {getattr(diagram, sweep.parameter):g}."
+                f"\n  The sweep takes {option} from {first:g} to {last:g} in {n_frames} frames; the table is of {option} {shown:g}."
             )
 
 
