@@ -126,9 +126,8 @@ def _deliver(
             option = sweep.parameter.replace("_", "-")
             first, last, n_frames = sweep.values[0], sweep.values[-1], len(sweep.values)
             shown = getattr(diagram, sweep.parameter)
-            print(
-                f"\n  The sweep takes {option} from {first:g} to {last:g} in {n_frames} frames; the table is of {option} {shown:g}."
-            )
+            frames = f"{option} from {first:g} to {last:g} in {n_frames} frames"
+            print(f"\n  The sweep takes {frames}; the table is of {option} {shown:g}.")
 
 
 def _point(text: str) -> PhasePoint:
