@@ -24,7 +24,7 @@ from crossphase._columns import column_names, require_same_columns
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
 from crossphase.closed_forms import n_components_of
-from crossphase.covariances import PairCovariances, PairMoments, PooledMoments, pooled
+from crossphase.covariances import PairCovariances, PairMoments, PooledMoments, pooled, require_covariances
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.pair_factors import PairFactors
@@ -142,11 +142,7 @@ class CrossModalEstimator(
         if not states:
             raise InputValueError("moments is an empty list; pass at least one CrossMoments.")
         for state in states:
-            if not all(hasattr(type(state), name) or hasattr(state, name) for name in ("cov_xx", "cov_yy", "cov_xy")):
-                raise InputTypeError(
-                    f"moments must hold cov_xx, cov_yy and cov_xy, as CrossMoments does; got {type(state).__name__}. "
-                    "For rows, call fit(X, Y)."
-                )
+            require_covariances(state, "call fit(X, Y)")
         with self._unchanged_on_error():
             self.moments_ = [_with_means(state) for state in states]
             shapes = {state.cov_xy.shape for state in self.moments_}

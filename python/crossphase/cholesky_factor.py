@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from crossphase._threads import single_threaded_blas
+from crossphase.covariances import unit_scales
 
 # Directions of at most this share of the largest variance, columns scaled to unit variance, count as null: rounding feigns
 # correlations of 1e-16 / 1e-10 in them. The same as `rcond` of `crossphase.coherence`.
@@ -66,8 +67,7 @@ class CholeskyFactor:
         from scipy.linalg import lapack  # noqa: PLC0415  (SciPy only where it is needed)
 
         cov = self._regularization.apply(self._cov)
-        variances = np.diag(cov)
-        scale = np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2))
+        scale = unit_scales(np.diag(cov))
         scaled = cov / scale / scale[:, None]
         with single_threaded_blas():
             try:

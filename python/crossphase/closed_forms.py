@@ -11,8 +11,8 @@ import numpy as np
 from crossphase._scalars import check_integer, check_number
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
-from crossphase.covariances import PairCovariances
-from crossphase.errors import InputTypeError, InputValueError
+from crossphase.covariances import PairCovariances, require_covariances
+from crossphase.errors import InputValueError
 from crossphase.pair_factors import PairFactors
 from crossphase.singular_vectors import fix_signs, leading_singular_vectors
 
@@ -76,11 +76,7 @@ def align_and_predict(
     numpy.linalg.LinAlgError
         A covariance is singular and `ridge` is 0.
     """
-    if not all(hasattr(type(moments), name) or hasattr(moments, name) for name in ("cov_xx", "cov_yy", "cov_xy")):
-        raise InputTypeError(
-            f"moments must hold cov_xx, cov_yy and cov_xy, as CrossMoments does; got {type(moments).__name__}. For rows, pass "
-            "cross_moments(X, Y)."
-        )
+    require_covariances(moments, "pass cross_moments(X, Y)")
     ridge = check_number(ridge, "ridge", least=0)
     regularization = Regularization(ridge=ridge)
     factors = PairFactors(moments, x=regularization, y=regularization)

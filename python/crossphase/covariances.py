@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+
+from crossphase.errors import InputTypeError
 
 
 class PairCovariances(Protocol):
@@ -50,6 +52,21 @@ class PooledMoments:
     cov_xx: np.ndarray
     cov_yy: np.ndarray
     cov_xy: np.ndarray
+
+
+def require_covariances(moments: Any, for_rows: str) -> None:
+    """Raise InputTypeError unless `moments` has the three covariances; `for_rows` says what to do with rows instead."""
+    # The type is asked first: properties of a state that is still empty raise.
+    if not all(hasattr(type(moments), name) or hasattr(moments, name) for name in ("cov_xx", "cov_yy", "cov_xy")):
+        raise InputTypeError(
+            f"moments must hold cov_xx, cov_yy and cov_xy, as CrossMoments does; got {type(moments).__name__}. "
+            f"For rows, {for_rows}."
+        )
+
+
+def unit_scales(variances: np.ndarray) -> np.ndarray:
+    """Powers of two that divide columns to about unit variance, exactly; 1 for a column without variance."""
+    return np.asarray(np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2)))
 
 
 def swapped(moments: PairCovariances) -> Covariances:

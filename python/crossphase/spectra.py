@@ -8,7 +8,7 @@ import numpy as np
 
 from crossphase._scalars import check_integer, check_number
 from crossphase._threads import single_threaded_blas
-from crossphase.covariances import PairCovariances
+from crossphase.covariances import PairCovariances, unit_scales
 from crossphase.errors import InputValueError
 from crossphase.singular_vectors import fix_signs
 from crossphase.whitening import whitening_matrix
@@ -77,8 +77,7 @@ def equilibrated_whitener(
         feigns correlations of about 1e-16 / rcond in directions at the limit.
     """
     ridge = check_number(ridge, "ridge", least=0)
-    variances = np.diag(cov) + ridge
-    scale = np.exp2(np.round(np.log2(np.where(variances > 0, variances, 1.0)) / 2))
+    scale = unit_scales(np.diag(cov) + ridge)
     scaled = (cov + ridge * np.eye(len(cov))) / scale / scale[:, None]
     found = whitening_matrix(scaled, rcond=rcond, n_threads=1, backend=backend)
     return EquilibratedWhitener(found.matrix / scale, int(found.n_kept))
