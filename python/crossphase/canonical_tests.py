@@ -49,9 +49,7 @@ def largest_root_law(n_samples: ArrayLike, fewer: ArrayLike, more: ArrayLike) ->
     return LogitLaw(centre, scale)
 
 
-def canonical_tests(
-    correlations: ArrayLike, n_samples: int, n_features_x: int, n_features_y: int
-) -> CanonicalTests:
+def canonical_tests(correlations: ArrayLike, n_samples: int, n_features_x: int, n_features_y: int) -> CanonicalTests:
     """Test one after the other how many canonical correlations are more than chance.
 
     Step k looks at the correlations from the k-th on (counted from 0) as if the k directions before were taken out of both
@@ -77,8 +75,8 @@ def canonical_tests(
     Notes
     -----
     `largest_root`: with one feature left on a side the exact Beta law, else Tracy-Widom by Johnstone's approximation,
-    conservative with two or three features a side (a nominal .05 is .02 to .04). `wilks`: Rao's F for Wilks' Λ, exact with one or two
-    features on a side. Both are for Gaussian rows: heavy tails, and rows that are not independent, break them;
+    conservative with two or three features a side (a nominal .05 is .02 to .04). `wilks`: Rao's F for Wilks' Λ, exact
+    with one or two features on a side. Both are for Gaussian rows: heavy tails, and rows that are not independent, break them;
     `count_shared_directions` resamples instead. About 10 ms for 44 roots.
 
     References

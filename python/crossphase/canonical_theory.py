@@ -177,8 +177,8 @@ def variate_overlaps(
 
     Notes
     -----
-    With r the squared correlation, ``a = 1 / c_x - 1`` and ``b = 1 / c_y - 1``, the squared sine on the side of X over the squared
-    cosine is ``(1 - r)(b r + 1) / (a b r² - 1)``; on the side of Y a and b trade places.
+    With r the squared correlation, ``a = 1 / c_x - 1`` and ``b = 1 / c_y - 1``, the squared sine on the side of X over the
+    squared cosine is ``(1 - r)(b r + 1) / (a b r² - 1)``; on the side of Y a and b trade places.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Principal components of one view, columns scaled to unit variance: what tests whiten, chosen without a look at the other view."""
+"""Principal components of one view, columns scaled to unit variance: what tests whiten, without a look at the other view."""
 
 from __future__ import annotations
 

@@ -30,13 +30,16 @@ class CanonicalResamples(ABC):
 
     @abstractmethod
     def _draw(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Cross-products (n, rank_x, rank_y) of resamples `start` to `stop`, and their scores of X on the constant (n, rank_x)."""
+        """Resamples `start` to `stop`: cross-products (n, rank_x, rank_y), products of X's scores with the constant (n, rank_x).
+
+        The constant is the vector of length 1 with equal entries.
+        """
 
     def largest_correlations(self, step: int, n_threads: int) -> np.ndarray:
         """Largest canonical correlation of every resample without the first `step` pairs of variates, (n_resamples,).
 
-        The resampled scores of X, those of the variates behind the first `step`, are residualized on the constant and on Y's first
-        variates; those of Y are orthogonal to both already.
+        The resampled scores of X, those of the variates behind the first `step`, are residualized on the constant and on Y's
+        first variates; those of Y are orthogonal to both already.
         """
         starts = range(0, self._n_resamples, _CHUNK)
 
@@ -124,7 +127,9 @@ class Permutations(CanonicalResamples):
         self._orders = [generator.permutation(self.n_units) for _ in range(n_resamples)]
 
     def _draw(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        crosses = [self._scores_x[order].reshape(-1, self.shape[0]).T @ self._scores_y for order in self._orders[start:stop]]
+        crosses = [
+            self._scores_x[order].reshape(-1, self.shape[0]).T @ self._scores_y for order in self._orders[start:stop]
+        ]
         return np.array(crosses), np.zeros((stop - start, self.shape[0]))  # permuted scores stay centred
 
 

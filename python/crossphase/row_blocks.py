@@ -31,7 +31,7 @@ class RowBlocks:
     def cross_products(
         self, x: PrincipalScores, y: PrincipalScores, rank_x: int, rank_y: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Products of white scores ``(n_blocks, rank_x, rank_y)`` and sums of those of X ``(n_blocks, rank_x)``, block by block."""
+        """Block by block: products of white scores, ``(n_blocks, rank_x, rank_y)``, and sums of X's, ``(n_blocks, rank_x)``."""
         products, sums = np.empty((len(self), rank_x, rank_y)), np.empty((len(self), rank_x))
         for block in range(len(self)):
             rows = self.rows(block)

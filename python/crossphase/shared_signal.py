@@ -81,9 +81,9 @@ def count_shared_directions(
         7 groups at the level .05.
     method : {"sign_flip", "permutation", "tracy_widom"}
         What chance is. ``sign_flip``: the rows of X change sign at random (in blocks, where more than 256). Right for
-        uncorrelated views even where they share a scale, as with heavy-tailed rows or varying noise; exact where rows are symmetric about their
-        mean, near it otherwise. ``permutation``: rows of X change places; exact if the views are *independent*, but
-        far too eager if they share a row's scale, and for groups they must all have the same size.
+        uncorrelated views even where they share a scale, as with heavy-tailed rows or varying noise; exact where rows are
+        symmetric about their mean, near it otherwise. ``permutation``: rows of X change places; exact if the views are
+        *independent*, far too eager if they share a row's scale, and groups must all have the same size.
         ``tracy_widom``: the law of the largest root, for independent Gaussian rows only; no resampling.
     level : float, in (0, 1), default .05
         False-alarm rate of "any shared signal", and of each direction too many.
@@ -104,17 +104,17 @@ def count_shared_directions(
 
     Notes
     -----
-    Each view is replaced by its principal components (columns scaled to unit variance), chosen without a look at the other view:
-    all of them if both together are at most half the rows and each at most 200, else the leading tenth of the rows, 200 at most. Step k
-    takes the first k pairs of canonical variates out of both views and compares the largest remaining correlation with resamples of
-    what remains, residualized on the variates taken out; a p-value never falls below an earlier one. A correlation above
-    all resamples of step 0 is above those of its own step too, so strong directions cost nothing. Testing stops at the first
-    direction that may be chance.
+    Each view is replaced by its principal components (columns scaled to unit variance), chosen without a look at the other
+    view: all of them if both together are at most half the rows and each at most 200, else the leading tenth of the rows,
+    200 at most. Step k takes the first k pairs of canonical variates out of both views and compares the largest remaining
+    correlation with resamples of what remains, residualized on the variates taken out; a p-value never falls below an
+    earlier one. A correlation above all resamples of step 0 is above those of its own step too, so strong directions cost
+    nothing. Testing stops at the first direction that may be chance.
 
     References
     ----------
-    Winkler, Renaud, Smith & Nichols (2020), NeuroImage 220, 117065 (steps, closure). Winkler et al. (2014), NeuroImage 92, 381-397 (sign
-    flips, whole blocks). Johnstone (2008), Ann. Stat. 36, 2638-2716.
+    Winkler, Renaud, Smith & Nichols (2020), NeuroImage 220, 117065 (steps, closure). Winkler et al. (2014), NeuroImage 92,
+    381-397 (sign flips, whole blocks). Johnstone (2008), Ann. Stat. 36, 2638-2716.
     """
     x, y = (as_samples(values, name) for values, name in ((X, "X"), (Y, "Y")))
     require_same_rows(x, y)
@@ -123,8 +123,6 @@ def count_shared_directions(
         require_finite(samples, threads)
     options = checked_options(method, level, n_resamples)
     return count_in_scores(principal_scores(x), principal_scores(y), groups, options, rng, threads)
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +166,13 @@ def count_in_scores(
             products, sums = blocks.cross_products(x, y, rank_x, rank_y)
             resamples: CanonicalResamples = SignFlips(products, sums, n, options.n_resamples, generator)
         else:
-            scores = [view.scores(slice(None), rank, is_white=True) for view, rank in ((x, rank_x), (y, rank_y))]
+            scores_x = x.scores(slice(None), rank_x, is_white=True)
+            scores_y = y.scores(slice(None), rank_y, is_white=True)
             if options.method is SharedSignalTest.TRACY_WIDOM:
-                return _by_tracy_widom(scores[0].T @ scores[1], codes, options, n)
+                return _by_tracy_widom(scores_x.T @ scores_y, codes, options, n)
             units = None if codes is None else group_blocks(codes)
             _require_units(n if units is None else len(units), options.level, "rows" if units is None else "groups")
-            resamples = Permutations(*scores, units, options.n_resamples, generator)
+            resamples = Permutations(scores_x, scores_y, units, options.n_resamples, generator)
         return _by_resamples(resamples, options, n, n_threads)
 
 
@@ -190,8 +189,9 @@ def _by_resamples(resamples: CanonicalResamples, options: SharedSignalOptions, n
         if p_values[-1] > options.level:
             break
     rank = math.ceil((1 - options.level) * (len(first) + 1) - 1e-9)
+    null_level = float(np.sort(first)[rank - 1])
     return _result(
-        np.array(p_values), resamples.correlations, float(np.sort(first)[rank - 1]), resamples.shape, n, resamples.n_units, options
+        np.array(p_values), resamples.correlations, null_level, resamples.shape, n, resamples.n_units, options
     )
 
 

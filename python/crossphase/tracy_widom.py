@@ -32,7 +32,8 @@ def tracy_widom_survival(x: ArrayLike) -> np.ndarray:
 
     References
     ----------
-    Ferrari & Spohn (2005), J. Phys. A 38, L557-L561 (the determinant). Bornemann (2010), Math. Comp. 79, 871-915 (its quadrature).
+    Ferrari & Spohn (2005), J. Phys. A 38, L557-L561 (the determinant). Bornemann (2010), Math. Comp. 79, 871-915 (its
+    quadrature).
     """
     from scipy.special import airy  # noqa: PLC0415  (SciPy only where it is needed)
 
