@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crossphase import (
+        canonical_tests,
+        canonical_theory,
         closed_forms,
         cross_alignment,
         cross_prediction,
         diagnosis,
         errors,
+        gain_theory,
         information,
         joint,
+        label_tests,
         labels,
         moments,
         multiview,
@@ -26,12 +30,27 @@ if TYPE_CHECKING:
         regimes,
         ridge_cv,
         rus,
+        shared_signal,
         signals,
         spectra,
         spiked,
+        tracy_widom,
         whitening,
     )
     from crossphase._core import __version__
+    from crossphase.canonical_tests import (
+        CanonicalTests,
+        canonical_tests_of,
+    )
+    from crossphase.canonical_theory import (
+        VariateOverlaps,
+        correlation_standard_error,
+        pairs_needed,
+        population_correlation,
+        sample_correlation,
+        smallest_detectable_correlation,
+        variate_overlaps,
+    )
     from crossphase.closed_forms import ClosedForms, align_and_predict
     from crossphase.cross_alignment import CrossAlignment
     from crossphase.cross_prediction import CrossPrediction
@@ -48,6 +67,11 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.gain_theory import (
+        largest_noise_gain,
+        population_gain,
+        sample_gain,
+    )
     from crossphase.information import (
         InformationDecomposition,
         gaussian_information_bias,
@@ -56,6 +80,11 @@ if TYPE_CHECKING:
         mutual_information,
     )
     from crossphase.joint import JointObjective
+    from crossphase.label_tests import (
+        LabelRecoverability,
+        label_recoverability,
+        label_signal_rank,
+    )
     from crossphase.labels import LabelMatrix, encode_labels
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
@@ -79,6 +108,7 @@ if TYPE_CHECKING:
         RUSSample,
         RUSSplits,
     )
+    from crossphase.shared_signal import SharedSignal, count_shared_directions
     from crossphase.spectra import (
         coherence,
         null_correlations,
@@ -93,16 +123,21 @@ if TYPE_CHECKING:
         nuisance_covariance,
         soft_bottleneck,
     )
+    from crossphase.tracy_widom import tracy_widom_survival
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
 _MODULES = (
+    "canonical_tests",
+    "canonical_theory",
     "closed_forms",
     "cross_alignment",
     "cross_prediction",
     "diagnosis",
     "errors",
+    "gain_theory",
     "information",
     "joint",
+    "label_tests",
     "labels",
     "moments",
     "multiview",
@@ -111,13 +146,16 @@ _MODULES = (
     "regimes",
     "ridge_cv",
     "rus",
+    "shared_signal",
     "signals",
     "spectra",
     "spiked",
+    "tracy_widom",
     "whitening",
 )
 _HOME = {
     "BackendUnavailableError": "errors",
+    "CanonicalTests": "canonical_tests",
     "ClosedForms": "closed_forms",
     "CrossAlignment": "cross_alignment",
     "CrossMoments": "moments",
@@ -131,6 +169,7 @@ _HOME = {
     "InputWarning": "errors",
     "JointObjective": "joint",
     "LabelMatrix": "labels",
+    "LabelRecoverability": "label_tests",
     "MultiviewCrossAlignment": "multiview",
     "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
@@ -145,15 +184,20 @@ _HOME = {
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "SharedSignal": "shared_signal",
     "SpikedModel": "spiked",
     "SpikedSample": "spiked",
+    "VariateOverlaps": "canonical_theory",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
     "ca_boundary": "regimes",
+    "canonical_tests_of": "canonical_tests",
     "classify": "regimes",
     "coherence": "spectra",
     "component_r2": "ridge_cv",
+    "correlation_standard_error": "canonical_theory",
+    "count_shared_directions": "shared_signal",
     "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
@@ -162,11 +206,22 @@ _HOME = {
     "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
     "information_decomposition": "information",
+    "label_recoverability": "label_tests",
+    "label_signal_rank": "label_tests",
+    "largest_noise_gain": "gain_theory",
     "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
+    "pairs_needed": "canonical_theory",
+    "population_correlation": "canonical_theory",
+    "population_gain": "gain_theory",
     "prediction_operator": "spectra",
+    "sample_correlation": "canonical_theory",
+    "sample_gain": "gain_theory",
+    "smallest_detectable_correlation": "canonical_theory",
     "soft_bottleneck": "spiked",
+    "tracy_widom_survival": "tracy_widom",
+    "variate_overlaps": "canonical_theory",
     "whitening_matrix": "whitening",
 }
 __all__ = [*_MODULES, *_HOME]  # noqa: PLE0604  (strings all the same)

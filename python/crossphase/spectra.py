@@ -8,6 +8,7 @@ import numpy as np
 
 from crossphase._scalars import check_integer, check_number
 from crossphase._threads import single_threaded_blas
+from crossphase.canonical_tests import largest_root_law
 from crossphase.covariances import PairCovariances, unit_scales
 from crossphase.errors import InputValueError
 from crossphase.singular_vectors import fix_signs
@@ -180,8 +181,5 @@ def _level_95(n: int, fewer: int, more: int) -> float:
         from scipy.special import betaincinv  # noqa: PLC0415  (SciPy only where it is needed)
 
         return float(np.sqrt(betaincinv(more / 2, (n - 1 - more) / 2, 0.95)))
-    a = 2 * np.arcsin(np.sqrt((fewer - 0.5) / (n - 2)))
-    b = 2 * np.arcsin(np.sqrt((more - 0.5) / (n - 2)))
-    centre = 2 * np.log(np.tan((a + b) / 2))
-    scale = np.cbrt(16 / (n - 2) ** 2 / (np.sin(a + b) ** 2 * np.sin(a) * np.sin(b)))
-    return float(np.sqrt(1 / (1 + np.exp(-centre - 0.9793 * scale))))
+    law = largest_root_law(n, fewer, more)
+    return float(np.sqrt(1 / (1 + np.exp(-law.centre - 0.9793 * law.scale))))
