@@ -33,6 +33,11 @@ class PreparedView:
     def constant_columns(self) -> tuple[int, ...]:
         return tuple(np.setdiff1d(np.arange(self.samples.n_features), self.kept).tolist())
 
+    def features(self, rows: np.ndarray) -> np.ndarray:
+        """Prepared features ``(n_rows, n_prepared)`` of rows of the samples, given as float64."""
+        scaled = (rows - self.mean)[:, self.kept] * self.scale
+        return scaled if self.axes is None else np.asarray(scaled @ self.axes)
+
     def on_features(self, weights: np.ndarray) -> np.ndarray:
         """Weights ``(n_prepared, k)`` on prepared features as weights on the samples' own, ``(n_features, k)``."""
         own = np.zeros((self.samples.n_features, weights.shape[1]))

@@ -20,9 +20,10 @@ from crossphase.subspace.separation import SeparatedValues
 from crossphase.subspace.simulation import WishartDraw
 
 N_STEPS = 6  # of the fixed point; later ones change the largest value by less than its standard error
-# Factors of the fitted values (on the scale of the correction) at which the sample values' means are known.
+# What the confidence distributions are read from: all values moved in proportion, and the largest nuisance value raised alone.
 _FACTORS = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0)
-_DRAWS_PER_FACTOR = 2
+_RAISES = (0.06, 0.14, 0.25, 0.4, 0.6, 0.85)
+_DRAWS_PER_POINT = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +55,7 @@ def fit_values(population: Population, draws: Sequence[WishartDraw], n_fitting: 
         moved = population.to_scale(signal) + population.to_scale(observed.signal) - population.to_scale(mean_signal)
         signal = np.sort(population.from_scale(moved))[::-1]
         nuisance = population.inflated(nuisance, observed.nuisance, mean_nuisance)
-    return FittedValues(signal, nuisance, *_confidence_draws(population, signal, nuisance, draws, normals), observed)
+    return FittedValues(signal, nuisance, *_confidence_draws(population, signal, nuisance, draws, n_fitting, normals), observed)
 
 
 def _clean_start(population: Population) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +69,12 @@ def _mean_values(samples: Sequence[SeparatedValues]) -> tuple[np.ndarray, np.nda
 
 
 def _confidence_draws(
-    population: Population, signal: np.ndarray, nuisance: np.ndarray, draws: Sequence[WishartDraw], normals: np.ndarray
+    population: Population,
+    signal: np.ndarray,
+    nuisance: np.ndarray,
+    draws: Sequence[WishartDraw],
+    n_fitting: int,
+    normals: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws of the signal values and of the largest nuisance value from their confidence distributions.
 
@@ -76,23 +82,34 @@ def _confidence_draws(
     standard deviations. How that mean moves is simulated with all values moved in proportion.
     """
     spread = np.array([_leading(population, population.simulate(signal, nuisance, draw)) for draw in draws])
-    deviations = spread.std(axis=0, ddof=1)
-    means = np.empty((len(_FACTORS), spread.shape[1]))
-    for row, factor in zip(means, _FACTORS, strict=True):
-        values = population.scaled(signal, factor), population.scaled(nuisance, factor)
-        row[:] = np.mean([_leading(population, population.simulate(*values, d)) for d in draws[:_DRAWS_PER_FACTOR]], axis=0)
-    # The few draws are the same at every factor: what sets them apart from all draws is taken off.
-    means += spread.mean(axis=0) - means[_FACTORS.index(1.0)]
-    means = np.maximum.accumulate(means, axis=0)
+    deviations = spread.std(axis=0, ddof=1) * np.sqrt(1 + 1 / n_fitting)  # the fit compares with a mean of so many draws
+    few = draws[:_DRAWS_PER_POINT]
+    # The few draws are the same at every point: what sets them apart from all draws is taken off.
+    offset = spread.mean(axis=0) - spread[: len(few)].mean(axis=0)
+
+    def means_at(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+        means = [np.mean([_leading(population, population.simulate(*values, d)) for d in few], axis=0) for values in points]
+        return np.asarray(np.maximum.accumulate(np.array(means) + offset, axis=0))
+
     observed = _leading(population, population.observed)
-    fitted = [*signal, *nuisance[:1]]
-    scores = [normals[:, 1]] * len(signal) + [normals[:, 0]] * len(nuisance[:1])
-    drawn = [
-        population.scaled(value, np.interp(observed[i] + deviations[i] * score, means[:, i], _FACTORS))
-        for i, (value, score) in enumerate(zip(fitted, scores, strict=True))
-    ]
-    signal_draws = np.array(drawn[: len(signal)]).reshape(len(signal), len(normals)).T
-    return signal_draws, drawn[-1] if len(nuisance) else np.zeros(len(normals))
+    means = means_at([(population.scaled(signal, f), population.scaled(nuisance, f)) for f in _FACTORS])
+    signal_draws = np.array(
+        [
+            population.scaled(value, np.interp(observed[i] + deviations[i] * normals[:, 1], means[:, i], _FACTORS))
+            for i, value in enumerate(signal)
+        ]
+    )
+    if not len(nuisance):
+        return signal_draws.T, np.zeros(len(normals))
+    # Smaller than fitted: with the whole spectrum, to which the largest value owes part of its size. Larger: alone, since a
+    # single direction hides in the noise best.
+    n_smaller = _FACTORS.index(1.0) + 1
+    raised = population.raised(float(nuisance[0]), np.array(_RAISES))
+    alone = means_at([(signal, nuisance), *((signal, np.concatenate([[value], nuisance[1:]])) for value in raised)])
+    curve = np.concatenate([means[:n_smaller, -1], alone[1:, -1]])
+    values = np.concatenate([population.scaled(nuisance[0], np.array(_FACTORS[:n_smaller])), raised])
+    nuisance_draws = np.interp(observed[-1] + deviations[-1] * normals[:, 0], np.maximum.accumulate(curve), values)
+    return signal_draws.T.reshape(len(normals), len(signal)), nuisance_draws
 
 
 def _leading(population: Population, values: SeparatedValues) -> np.ndarray:

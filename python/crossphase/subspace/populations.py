@@ -30,6 +30,9 @@ class Population(Protocol):
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         """Values moved in proportion."""
 
+    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
+        """Larger values, by shares of the way to the largest worth considering."""
+
     def first_guess(self) -> np.ndarray:
         """Nuisance values of equal size with the unbiased sum of squares."""
 
@@ -60,6 +63,9 @@ class CoherencePopulation:
 
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return self.from_scale(factors * self.to_scale(values))
+
+    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
+        return np.asarray(value + (0.995 - value) * shares)
 
     def first_guess(self) -> np.ndarray:
         nuisance = self.observed.nuisance
@@ -116,7 +122,7 @@ class PredictionPopulation:
         x, y = _diagonal_pair(self.observed, operator)
         r = x.shape[1]
         self._label_x = _population_labels(x.T @ label_x, shares_x)
-        self._label_y = y.T @ label_y
+        self._label_y = _oriented(y.T @ label_y, _root_without_noise(label_y, residual, operator, rows))
         nuisance_basis = _nuisance_basis(operator, x, y)
         self._root_signal = _root(y.T @ residual @ y)
         self._residual_nuisance = nuisance_basis.T @ residual @ nuisance_basis
@@ -132,6 +138,10 @@ class PredictionPopulation:
 
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return np.asarray(factors * values)
+
+    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
+        # Noise only adds: a value three times the sample's largest would have shown.
+        return np.asarray(value + (3 * max(value, float(self.observed.nuisance[0])) - value) * shares)
 
     def first_guess(self) -> np.ndarray:
         square = float(np.mean(self.observed.nuisance**2))
@@ -213,9 +223,20 @@ def _diagonal_pair(observed: SeparatedValues, operator: np.ndarray) -> tuple[np.
 
 def _population_labels(sample: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Labels' covariances with the signal coordinates: directions of the sample, size of the corrected shares."""
-    left, _, right = np.linalg.svd(sample)
     values, vectors = np.linalg.eigh(shares)
-    root = (vectors * np.sqrt(np.clip(values, 0.003, 0.995))) @ vectors.T
+    return _oriented(sample, (vectors * np.sqrt(np.clip(values, 0.003, 0.995))) @ vectors.T)
+
+
+def _root_without_noise(label_y: np.ndarray, residual: np.ndarray, operator: np.ndarray, rows: RowCounts) -> np.ndarray:
+    """Root of ``label_y^T label_y`` less what noise adds to it: the target's variance over the labelled rows."""
+    values, vectors = np.linalg.eigh(label_y.T @ label_y)
+    noise = (np.trace(residual) + np.sum(operator**2)) / rows.labelled
+    return np.asarray((vectors * np.sqrt(np.maximum(values - noise, 0.05 * np.maximum(values, 0.0)))) @ vectors.T)
+
+
+def _oriented(sample: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """The matrix with the orientation of `sample` whose Gram matrix is ``root @ root``."""
+    left, _, right = np.linalg.svd(sample)
     return np.asarray(left @ right @ root)
 
 

@@ -1,0 +1,203 @@
+"""The subspace method: from a prepared pair and labels to separation ratios with their uncertainty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from crossphase._seeds import derived_generator
+from crossphase._threads import single_threaded_blas
+from crossphase.pair import PreparedPair
+from crossphase.regimes import Regime
+from crossphase.subspace.fit import FittedValues, fit_values
+from crossphase.subspace.label_space import LabelSpace, find_label_space
+from crossphase.subspace.populations import CoherencePopulation, Population, PredictionPopulation
+from crossphase.subspace.simulation import WishartDraw, draw_wishart
+from crossphase.subspace.statistics import PairStatistics, pair_statistics
+
+CONFIDENCE = 0.95
+_N_CONFIDENCE_DRAWS = 1000
+_LEAST_FITTING, _MOST_FITTING = 3, 16  # simulated samples a step of the fit
+_FITTING_FEATURES = 1500  # samples times features of both views: singular values of wide views fluctuate less
+_N_SPREAD = 24  # simulated samples in all
+_N_SPREAD_WIDE = 10
+_WIDE = 400
+_DRAWS, _NORMALS = 0, 1  # streams of the seed
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval at 95 %."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OperatorAnalysis:
+    """Signal and nuisance values of the coherence or of a prediction operator, and their separation ratio."""
+
+    signal: tuple[Estimate, ...]  # of each direction, descending
+    recovered_probability: np.ndarray  # (n_directions,): that each stands above all nuisance
+    largest_nuisance: Estimate
+    nuisance: np.ndarray  # (n_nuisance,), the fitted spectrum
+    delta: Estimate
+    probability_above_one: float
+    in_sample_signal: np.ndarray
+    in_sample_nuisance: np.ndarray
+    log_delta_draws: np.ndarray  # (n_draws,)
+
+    @property
+    def n_recovered(self) -> int:
+        """Directions more likely than not above all nuisance."""
+        return int((self.recovered_probability > 0.5).sum())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SubspaceAnalysis:
+    """What the subspace method finds."""
+
+    alignment: OperatorAnalysis
+    prediction: OperatorAnalysis
+    prediction_reverse: OperatorAnalysis
+    regime_probabilities: Mapping[Regime, float]  # for alignment and X -> Y
+    regime_probabilities_reverse: Mapping[Regime, float]
+    label_space: LabelSpace
+    label_directions: np.ndarray  # (n_columns, r): weights on the label columns as encoded
+    n_effective: float  # pairs of equal rows that would be as noisy
+    n_effective_labelled: float
+    excess_noise: float
+    is_reweighted: bool
+
+    @property
+    def n_directions(self) -> int:
+        return int(self.label_directions.shape[1])
+
+
+def analyse_subspace(
+    pair: PreparedPair,
+    labels: np.ndarray,
+    is_labelled: np.ndarray,
+    *,
+    seed: np.random.SeedSequence,
+    n_threads: int,
+    backend: str | None = None,
+) -> SubspaceAnalysis:
+    """Separation ratios of a prepared pair.
+
+    Parameters
+    ----------
+    labels : array, shape (n_samples, n_columns)
+        Numeric; rows without labels hold anything finite.
+    is_labelled : array of bool, shape (n_samples,)
+    """
+    statistics = pair_statistics(pair, labels, is_labelled, n_threads=n_threads, backend=backend)
+    with single_threaded_blas():
+        space = find_label_space(statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2)))
+        populations = _populations(statistics, space)
+        p, q = statistics.coherence.shape
+        r = space.directions.shape[1]
+        n_fitting = min(max(_FITTING_FEATURES // (p + q), _LEAST_FITTING), _MOST_FITTING)
+        n_draws = _N_SPREAD_WIDE if p + q > _WIDE else _N_SPREAD
+        draws = _draws(p + q + r, r, int(statistics.rows.pairs) - 1, n_draws, seed)
+        normals = _stratified_normals(derived_generator(seed, _NORMALS))
+        with ThreadPoolExecutor(n_threads) as pool:
+            fitted = list(pool.map(lambda population: fit_values(population, draws, n_fitting, normals), populations))
+    alignment, prediction, prediction_reverse = (_analysed(found) for found in fitted)
+    return SubspaceAnalysis(
+        alignment,
+        prediction,
+        prediction_reverse,
+        _regime_probabilities(alignment, prediction),
+        _regime_probabilities(alignment, prediction_reverse),
+        space,
+        statistics.label_whitener @ space.directions,
+        statistics.rows.pairs,
+        statistics.rows.labelled,
+        statistics.excess_noise,
+        statistics.is_reweighted,
+    )
+
+
+def _populations(s: PairStatistics, space: LabelSpace) -> list[Population]:
+    basis = space.directions
+    label_x, label_y = s.labels_x.covariance @ basis, s.labels_y.covariance @ basis
+    shares_x, shares_y = space.shares_x, space.shares_y
+    return [
+        CoherencePopulation(s.coherence, label_x, label_y, (shares_x, shares_y), s.rows),
+        PredictionPopulation(s.prediction, label_x, s.raw_labels_y @ basis, _residual(s.cov_yy, s.prediction, s), shares_x, s.rows),
+        PredictionPopulation(
+            s.prediction_reverse, label_y, s.raw_labels_x @ basis, _residual(s.cov_xx, s.prediction_reverse, s), shares_y, s.rows
+        ),
+    ]
+
+
+def _residual(cov: np.ndarray, prediction: np.ndarray, s: PairStatistics) -> np.ndarray:
+    """Covariance of the target given the source, unbiased."""
+    degrees = s.rows.pairs - 1
+    return np.asarray((cov - prediction.T @ prediction) * degrees / (degrees - prediction.shape[0]))
+
+
+def _draws(
+    n_variables: int, n_labels: int, degrees: int, n_draws: int, seed: np.random.SeedSequence
+) -> Sequence[WishartDraw]:
+    return [
+        draw_wishart(n_variables, n_labels, degrees, derived_generator(seed, _DRAWS, index)) for index in range(n_draws)
+    ]
+
+
+def _stratified_normals(rng: np.random.Generator) -> np.ndarray:
+    """Normal scores in two columns, each evenly spread and randomly paired, ``(n_draws, 2)``."""
+    law = NormalDist()
+    scores = np.array([law.inv_cdf((i + 0.5) / _N_CONFIDENCE_DRAWS) for i in range(_N_CONFIDENCE_DRAWS)])
+    return np.column_stack([scores, rng.permutation(scores)])
+
+
+def _analysed(fitted: FittedValues) -> OperatorAnalysis:
+    r = len(fitted.signal)
+    largest = float(fitted.nuisance[0]) if len(fitted.nuisance) else 0.0
+    nuisance_draws = fitted.largest_nuisance_draws
+    smallest_draws = fitted.signal_draws.min(axis=1) if r else np.zeros(len(nuisance_draws))
+    value = _ratio(float(fitted.signal[-1]) if r else 0.0, largest)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_delta = np.where(smallest_draws > 0, np.log(smallest_draws) - np.log(nuisance_draws), -np.inf)
+    return OperatorAnalysis(
+        signal=tuple(_estimate(float(v), fitted.signal_draws[:, i]) for i, v in enumerate(fitted.signal)),
+        recovered_probability=np.mean(fitted.signal_draws > nuisance_draws[:, None], axis=0),
+        largest_nuisance=_estimate(largest, nuisance_draws),
+        nuisance=fitted.nuisance,
+        delta=_estimate(value, np.exp(log_delta)),
+        probability_above_one=float(np.mean(log_delta > 0)),
+        in_sample_signal=fitted.observed.signal,
+        in_sample_nuisance=fitted.observed.nuisance,
+        log_delta_draws=log_delta,
+    )
+
+
+def _ratio(signal: float, nuisance: float) -> float:
+    if nuisance > 0:
+        return signal / nuisance
+    return math.inf if signal > 0 else 0.0
+
+
+def _estimate(value: float, draws: np.ndarray) -> Estimate:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="inverted_cdf")
+    return Estimate(value, min(float(low), value), max(float(high), value))
+
+
+def _regime_probabilities(alignment: OperatorAnalysis, prediction: OperatorAnalysis) -> Mapping[Regime, float]:
+    """Draws of both ratios share their normal scores: what disturbs one disturbs the other."""
+    ca, cp = alignment.log_delta_draws > 0, prediction.log_delta_draws > 0
+    return {
+        Regime.BOTH: float(np.mean(ca & cp)),
+        Regime.CA_ONLY: float(np.mean(ca & ~cp)),
+        Regime.CP_ONLY: float(np.mean(~ca & cp)),
+        Regime.NEITHER: float(np.mean(~ca & ~cp)),
+    }

@@ -1,0 +1,205 @@
+"""What the subspace method needs to know about the rows: whitened covariances, and how unequal the rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from crossphase._threads import single_threaded_blas
+from crossphase.covariances import Covariances
+from crossphase.moments import CrossMoments
+from crossphase.pair import PreparedPair, PreparedView
+from crossphase.reference.moments import to_float64
+from crossphase.samples import Samples
+from crossphase.subspace.label_space import ViewLabels
+from crossphase.subspace.separation import RowCounts
+
+_VALUES_AT_A_TIME = 1 << 20  # converted to float64 together: 8 MiB
+_MOST_ROWS_FOR_LEVERAGE = 20_000  # evenly spaced; more would not change a mean over rows
+_HEAVY = 1.1  # excess noise from which heavy-tailed rows are down-weighted
+_N_REWEIGHTINGS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairStatistics:
+    """Covariances of a pair in coordinates whitened by Cholesky factors, with their labels and noise."""
+
+    coherence: np.ndarray  # (p, q)
+    prediction: np.ndarray  # (p, q): whitened X with Y in prepared units
+    prediction_reverse: np.ndarray  # (q, p): whitened Y with X in prepared units
+    cov_xx: np.ndarray
+    cov_yy: np.ndarray
+    labels_x: ViewLabels
+    labels_y: ViewLabels
+    raw_labels_x: np.ndarray  # (p, m), covariance of X, in prepared units, with whitened labels
+    raw_labels_y: np.ndarray
+    label_whitener: np.ndarray  # (n_columns, m): from label columns to whitened labels
+    rows: RowCounts
+    excess_noise: float  # by which factor unequal rows raise the noise in the coherence above that of equal ones, as given
+    is_reweighted: bool  # whether outlying rows were given less weight to lower it
+
+
+def pair_statistics(
+    pair: PreparedPair, labels: np.ndarray, is_labelled: np.ndarray, *, n_threads: int, backend: str | None
+) -> PairStatistics:
+    """Statistics of a prepared pair; rows with heavy tails are given less weight first.
+
+    Parameters
+    ----------
+    labels : array, shape (n_samples, n_columns)
+    is_labelled : array of bool, shape (n_samples,)
+
+    Notes
+    -----
+    Weights are ``1 / max(1, d²)``, d² the row's squared Mahalanobis length over both views relative to the median: a
+    one-sided Huber-type M-estimator (Maronna 1976, Ann. Stat. 4, 51-67). All covariances of an elliptical population keep
+    their proportions, so correlations and ratios of gains do not change, but the noise of heavy tails does.
+    """
+    n = pair.x.samples.n_samples
+    rows = _leverage_rows(n)
+    with single_threaded_blas():
+        weights = np.ones(n)
+        excess = _excess_noise(*(_leverages(_weighted(view, rows, weights), n) for view in (pair.x, pair.y)))
+        is_heavy = excess > _HEAVY
+        covariances = pair.covariances
+        if is_heavy:
+            for _ in range(_N_REWEIGHTINGS):
+                weights = _reweighted(pair, covariances, weights)
+                covariances = _weighted_covariances(pair, weights, n_threads, backend)
+        return _statistics(pair, covariances, weights, labels, is_labelled, rows, excess, is_heavy)
+
+
+def _statistics(
+    pair: PreparedPair,
+    covariances: Covariances,
+    weights: np.ndarray,
+    labels: np.ndarray,
+    is_labelled: np.ndarray,
+    rows: np.ndarray,
+    excess: float,
+    is_heavy: bool,
+) -> PairStatistics:
+    from scipy.linalg import solve_triangular  # noqa: PLC0415
+
+    n = pair.x.samples.n_samples
+    n_labelled = int(is_labelled.sum())
+    lower_x, lower_y = np.linalg.cholesky(covariances.cov_xx), np.linalg.cholesky(covariances.cov_yy)
+    prediction = solve_triangular(lower_x, covariances.cov_xy, lower=True)
+    prediction_reverse = solve_triangular(lower_y, covariances.cov_xy.T, lower=True)
+    coherence = solve_triangular(lower_y, prediction.T, lower=True).T
+
+    label_mean = np.average(labels[is_labelled], axis=0, weights=weights[is_labelled])
+    centred = np.where(is_labelled[:, None], labels - label_mean, 0.0) * np.sqrt(weights)[:, None]
+    whitener = _whitener(centred.T @ centred / n_labelled)
+    white_labels = centred @ whitener
+    raw_x, raw_y = (_cross_with_labels(view, weights, white_labels, is_labelled) for view in (pair.x, pair.y))
+    known = rows[is_labelled[rows]]
+    views, leverages = [], []
+    for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
+        whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
+        leverage = np.square(whitened).sum(axis=1)
+        leverages.append(leverage)
+        covariance = solve_triangular(lower, raw, lower=True)
+        at_known = is_labelled[rows]
+        residual = white_labels[known] - whitened[at_known] @ covariance
+        weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
+        views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
+    noise = max(1.0, _excess_noise(*leverages))
+    return PairStatistics(
+        coherence,
+        prediction,
+        prediction_reverse,
+        covariances.cov_xx,
+        covariances.cov_yy,
+        *views,
+        raw_x,
+        raw_y,
+        whitener,
+        RowCounts(n / noise, n_labelled / noise),
+        excess,
+        is_heavy,
+    )
+
+
+def _leverage_rows(n: int) -> np.ndarray:
+    step = max(1, -(-n // _MOST_ROWS_FOR_LEVERAGE))
+    return np.arange(0, n, step)
+
+
+def _weighted(view: PreparedView, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Prepared features of `rows`, each times the root of its weight, about the mean of all rows."""
+    return view.features(to_float64(view.samples.values[rows])) * np.sqrt(weights[rows])[:, None]
+
+
+def _blocks(view: PreparedView) -> Iterator[np.ndarray]:
+    n = view.samples.n_samples
+    size = max(1, _VALUES_AT_A_TIME // view.samples.n_features)
+    for first in range(0, n, size):
+        yield np.arange(first, min(first + size, n))
+
+
+def _leverages(weighted_rows: np.ndarray, n_samples: int) -> np.ndarray:
+    """Diagonal of the projection on the columns, as if these rows stood for all ``n_samples``; their mean is p / n."""
+    from scipy.linalg import solve_triangular  # noqa: PLC0415
+
+    lower = np.linalg.cholesky(weighted_rows.T @ weighted_rows / len(weighted_rows))
+    return np.asarray(np.square(solve_triangular(lower, weighted_rows.T, lower=True)).sum(axis=0) / n_samples)
+
+
+def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
+    """By which factor the expected square of a sample coherence of unrelated views exceeds that of equal rows.
+
+    ``E |C|² = Σ_i h_x,i h_y,i``, which is p q / n where all leverages are equal.
+    """
+    return float(np.mean(leverage_x * leverage_y) / (leverage_x.mean() * leverage_y.mean()))
+
+
+def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarray) -> np.ndarray:
+    """One step of the M-estimator: weights from squared lengths under the covariances of the current weights."""
+    from scipy.linalg import solve_triangular  # noqa: PLC0415
+
+    n = len(weights)
+    squares = np.zeros(n)
+    for view, cov in ((pair.x, covariances.cov_xx), (pair.y, covariances.cov_yy)):
+        lower = np.linalg.cholesky(cov)
+        for rows in _blocks(view):
+            features = view.features(to_float64(view.samples.values[rows]))
+            squares_here = np.square(solve_triangular(lower, features.T, lower=True)).sum(axis=0)
+            # A row's own pull on the covariance shortens it; without the row it would be this long.
+            squares[rows] += squares_here / np.maximum(1 - weights[rows] * squares_here / n, 0.05)
+    return np.asarray(1 / np.maximum(1.0, squares / np.median(squares)))
+
+
+def _weighted_covariances(
+    pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None
+) -> Covariances:
+    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, n_threads=n_threads, backend=backend)
+    for rows in _blocks(pair.x if pair.x.samples.n_features > pair.y.samples.n_features else pair.y):
+        parts = (_weighted(pair.x, rows, weights), _weighted(pair.y, rows, weights))
+        moments._update_checked([Samples(part, "") for part in parts])
+    # In the units of the plain covariances: their proportions are what the weights improve.
+    scale_x, scale_y = (
+        np.sqrt(np.trace(plain) / np.trace(weighted))
+        for plain, weighted in ((pair.covariances.cov_xx, moments.cov_xx), (pair.covariances.cov_yy, moments.cov_yy))
+    )
+    return Covariances(scale_x**2 * moments.cov_xx, scale_y**2 * moments.cov_yy, scale_x * scale_y * moments.cov_xy)
+
+
+def _whitener(cov: np.ndarray) -> np.ndarray:
+    """Columns that make label columns uncorrelated with unit variance; as many as are linearly independent."""
+    values, vectors = np.linalg.eigh(cov)
+    kept = values > 1e-9 * values[-1]
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
+
+
+def _cross_with_labels(
+    view: PreparedView, weights: np.ndarray, white_labels: np.ndarray, is_labelled: np.ndarray
+) -> np.ndarray:
+    total = np.zeros((view.n_prepared, white_labels.shape[1]))
+    for rows in _blocks(view):
+        known = rows[is_labelled[rows]]
+        if len(known):
+            total += _weighted(view, known, weights).T @ white_labels[known]
+    return total / int(is_labelled.sum())
