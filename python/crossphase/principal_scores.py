@@ -50,15 +50,16 @@ def principal_scores(samples: Samples) -> PrincipalScores:
         All columns are constant.
     """
     mean = sum(chunk.sum(axis=0) for chunk in _chunks(samples)) / samples.n_samples
-    deviations = np.sqrt(sum(((chunk - mean) ** 2).sum(axis=0) for chunk in _chunks(samples)) / samples.n_samples)
-    # What storing a constant in its dtype, and summing it in float64, can feign.
-    varying = deviations > 1e-12 * np.abs(mean)
+    reach = np.max([np.abs(chunk - mean).max(axis=0) for chunk in _chunks(samples)], axis=0)
+    varying = reach > 1e-12 * np.abs(mean)  # else what summing a constant in float64 can feign
+    unit = np.where(varying, reach, 1.0)  # divided first: squares of 1e200 or 1e-200 stay finite and nonzero
     if not varying.any():
         raise InputValueError(
             f"{samples.name} is constant: none of its {samples.n_features} columns varies (column 0: {mean[0]:g} in every "
             "row). Check that the right array was passed."
         )
-    scale = np.where(varying, 1.0 / np.where(varying, deviations, 1.0), 0.0)
+    squares = sum((((chunk - mean) / unit) ** 2).sum(axis=0) for chunk in _chunks(samples))
+    scale = np.where(varying, 1.0 / unit / np.sqrt(np.where(varying, squares / samples.n_samples, 1.0)), 0.0)
     with single_threaded_blas():
         if samples.n_features <= samples.n_samples:
             gram = sum(scaled.T @ scaled for scaled in ((chunk - mean) * scale for chunk in _chunks(samples)))
