@@ -19,9 +19,13 @@ if TYPE_CHECKING:
         information,
         joint,
         labels,
+        matching,
         moments,
         multiview,
+        pairing,
+        pairwise,
         phase_diagram,
+        proxy_labels,
         reference,
         regimes,
         ridge_cv,
@@ -57,14 +61,18 @@ if TYPE_CHECKING:
     )
     from crossphase.joint import JointObjective
     from crossphase.labels import LabelMatrix, encode_labels
+    from crossphase.matching import RowMatch, match_rows
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
     from crossphase.multiview_moments import MultiviewMoments
+    from crossphase.pairing import DuplicateRows, PairingAudit, PairingVerdict, SuspiciousRows, audit_pairing
+    from crossphase.pairwise import PairwiseDiagnosis, diagnose_pairs
     from crossphase.phase_diagram import (
         ParameterSweep,
         PhaseDiagram,
         PhasePoint,
     )
+    from crossphase.proxy_labels import ProxyLabels, ViewClusters, make_proxy_labels
     from crossphase.regimes import (
         Regime,
         ca_boundary,
@@ -104,9 +112,13 @@ _MODULES = (
     "information",
     "joint",
     "labels",
+    "matching",
     "moments",
     "multiview",
+    "pairing",
+    "pairwise",
     "phase_diagram",
+    "proxy_labels",
     "reference",
     "regimes",
     "ridge_cv",
@@ -124,6 +136,7 @@ _HOME = {
     "CrossPrediction": "cross_prediction",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
+    "DuplicateRows": "pairing",
     "FeatureTransforms": "rus",
     "InformationDecomposition": "information",
     "InputTypeError": "errors",
@@ -135,9 +148,13 @@ _HOME = {
     "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
     "MultiviewSpikedModel": "spiked",
+    "PairingAudit": "pairing",
+    "PairingVerdict": "pairing",
+    "PairwiseDiagnosis": "pairwise",
     "ParameterSweep": "phase_diagram",
     "PhaseDiagram": "phase_diagram",
     "PhasePoint": "phase_diagram",
+    "ProxyLabels": "proxy_labels",
     "RUSInformation": "rus",
     "RUSModel": "rus",
     "RUSSample": "rus",
@@ -145,11 +162,15 @@ _HOME = {
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "RowMatch": "matching",
     "SpikedModel": "spiked",
     "SpikedSample": "spiked",
+    "SuspiciousRows": "pairing",
+    "ViewClusters": "proxy_labels",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "audit_pairing": "pairing",
     "ca_boundary": "regimes",
     "classify": "regimes",
     "coherence": "spectra",
@@ -157,11 +178,14 @@ _HOME = {
     "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
+    "diagnose_pairs": "pairwise",
     "encode_labels": "labels",
     "gaussian_information_bias": "information",
     "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
     "information_decomposition": "information",
+    "make_proxy_labels": "proxy_labels",
+    "match_rows": "matching",
     "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
