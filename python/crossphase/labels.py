@@ -187,6 +187,10 @@ def _to_numpy(values: Any, name: str) -> np.ndarray:
         raise InputValueError(
             f"{name} must have one value a row; NumPy cannot make an array of it ({error})."
         ) from error
+    if array.dtype.kind == "f" and str(getattr(values, "dtype", "")).lower().startswith(("int", "uint", "bool")):
+        return np.array(
+            values.to_list(), dtype=object
+        )  # nullable integers that pandas and polars made floats for the gaps
     if (
         isinstance(values, list | tuple)
         and array.dtype.kind in "US"
@@ -232,6 +236,8 @@ def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     kinds = {type(value) for value in array}
     if kinds <= {str, np.str_}:
         return array.astype(np.str_)
+    if kinds <= {bool, np.bool_}:
+        return array.astype(np.bool_)
     if all(issubclass(kind, bool | np.bool_ | int | np.integer) for kind in kinds):
         try:
             return array.astype(np.int64)

@@ -67,11 +67,11 @@ class ProxyLabels:
 
     def __str__(self) -> str:
         c = self.chosen
-        lines = [
+        headline = (
             f"Proxy labels: {c.n_clusters} clusters of {c.view.upper()}; stability {c.stability:.2f}, agreement with the other "
-            f"view's clusters {c.agreement_across_views:.2f} (1: equal, 0: chance).",
-            f"  {'view':<6}{'clusters':>9}{'other seeds':>13}{'subsamples':>12}{'other view':>12}",
-        ]
+            f"view's clusters {c.agreement_across_views:.2f} (1: equal, 0: chance)."
+        )
+        lines = [headline, f"  {'view':<6}{'clusters':>9}{'other seeds':>13}{'subsamples':>12}{'other view':>12}"]
         lines += [
             f"  {c.view.upper():<6}{c.n_clusters:>9}{c.stability_seeds:>13.2f}{c.stability_subsamples:>12.2f}"
             f"{c.agreement_across_views:>12.2f}"
@@ -156,7 +156,11 @@ def make_proxy_labels(
     }
     explained = _explained(scores, derived_generator(seed, 0))
     weaker = View.X if explained[View.X] > explained[View.Y] else View.Y
-    candidates = _cluster_both(scores, numbers, n_runs, seed)
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
+    # One thread: scikit-learn's spin-wait for each other and crawl on a machine that has other work.
+    with threadpool_limits(1):
+        candidates = _cluster_both(scores, numbers, n_runs, seed)
     # The first of equals: fewer clusters are easier to read.
     chosen = max((c for c in candidates if c.view is (asked or weaker)), key=lambda c: c.stability)
     return ProxyLabels(
@@ -268,14 +272,12 @@ class _Run:
 
 def _cluster(fitted: np.ndarray, points: np.ndarray, k: int, seed: int) -> _Run:
     from sklearn.cluster import KMeans, MiniBatchKMeans  # noqa: PLC0415
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     if len(fitted) <= _FULL_KMEANS_ROWS:
         model = KMeans(k, n_init=3, random_state=seed)
     else:
         model = MiniBatchKMeans(k, n_init=3, batch_size=2048, random_state=seed)
-    # One thread: scikit-learn's spin-wait for each other and crawl on a machine that has other work.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer distinct rows than clusters: the labels show it
         model.fit(fitted)
         labels = model.predict(points)

@@ -13,6 +13,7 @@ _LEAST_Z = 5.0  # of a shifted agreement; up to 64 blocks times 10 shifts are lo
 _UNUSUAL = 6.0  # robust standard deviations below the usual agreement
 _WIDEST_ERROR = 0.12  # of a block's agreement ratio; above it, neighbours are taken together
 _LEAST_SHIFTED_RATIO = 0.5
+_LEAST_SPREAD = 0.5  # of the usual: below, most of what the views share differs between blocks, not within
 _LEAST_SCRAMBLED = 0.3  # share of the agreement found at other rows nearby
 
 
@@ -22,6 +23,7 @@ class BlockAgreement:
 
     ratio: np.ndarray  # (n_blocks,): agreement over what the correlations promise for the block's own spread
     error: np.ndarray  # (n_blocks,): its standard deviation under a shuffle of the block
+    spread: np.ndarray  # (n_blocks,): variance of the agreeing directions in the block, over that in all rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ def block_agreement(scores: HeldOutScores, shift: int = 0, joined: int = 1) -> B
     error = np.sqrt(np.einsum("bk,bkl,bkl,bl->b", weights, scatter_u, scatter_v, weights) / max(m - 1, 1))
     known = promised > 0
     promised = np.where(known, promised, 1.0)
-    return BlockAgreement(np.where(known, agreement / promised, 0.0), np.where(known, error / promised, np.inf))
+    return BlockAgreement(
+        ratio=np.where(known, agreement / promised, 0.0),
+        error=np.where(known, error / promised, np.inf),
+        spread=promised / np.maximum((weights**2).sum(axis=1), np.finfo(float).tiny),
+    )
 
 
 def whole_shift(scores: HeldOutScores, max_shift: int) -> int:
@@ -167,4 +173,6 @@ def _is_unusual(agreement: BlockAgreement) -> np.ndarray:
     # Spread from the blocks above the centre alone: rows sorted by class differ much from block to block, and those above
     # show it, whatever was shuffled below.
     spread = 1.4826 * float(np.median(usual[usual >= centre] - centre))
-    return np.asarray(is_shuffle_like & (ratio < centre - _UNUSUAL * np.hypot(spread, error)))
+    is_far_below = ratio < centre - _UNUSUAL * np.hypot(spread, error)
+    # A block of one class alone has little of what the views share, and need not agree in the rest.
+    return np.asarray(is_shuffle_like & is_far_below & (agreement.spread > _LEAST_SPREAD))

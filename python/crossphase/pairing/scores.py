@@ -65,13 +65,20 @@ def whitened_blocks(x: Samples, y: Samples, rng: np.random.Generator) -> Whitene
     starts = np.linspace(0, n - n_rows, n_blocks).astype(np.intp)
     n_directions = max(1, n_blocks * n_rows // 2 // _ROWS_PER_DIRECTION)
     (zx, variances_x), (zy, variances_y) = (
-        _whitened(np.concatenate([to_float64(view.values[s : s + n_rows]) for s in starts]), n_directions, rng)
-        for view in (x, y)
+        _whitened(_rows_of_blocks(view, starts, n_rows), n_directions, rng) for view in (x, y)
     )
     shape = (n_blocks, n_rows, -1)
     return WhitenedBlocks(
         zx.reshape(*shape[:2], zx.shape[1]), zy.reshape(*shape[:2], zy.shape[1]), variances_x, variances_y, starts
     )
+
+
+def _rows_of_blocks(view: Samples, starts: np.ndarray, n_rows: int) -> np.ndarray:
+    """(len(starts) * n_rows, n_features), float64, in C order whatever the view's: sums then have the same bits."""
+    rows = np.empty((len(starts) * n_rows, view.n_features))
+    for b, start in enumerate(starts):
+        rows[b * n_rows : (b + 1) * n_rows] = to_float64(view.values[start : start + n_rows])
+    return rows
 
 
 def _whitened(rows: np.ndarray, n_directions: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
