@@ -293,8 +293,9 @@ def test_missing_values_of_data_frames() -> None:
     flags = encode_labels(pd.Series([True, None, False] * 8, dtype="boolean"), allow_missing=True)
     assert flags.column_names == ("label=False", "label=True")
     pl = pytest.importorskip("polars")
-    polars = encode_labels(pl.DataFrame({"v": names, "n": [1, 2, None] * 8}), allow_missing=True)
-    assert (polars.n_labelled, polars.column_names) == (8, ("v=a", "n=1"))
+    for values, columns in ((names, ("v=a", "v=b")), ([1, None, 2] * 8, ("v=1", "v=2"))):
+        encoded = encode_labels(pl.DataFrame({"v": values}), allow_missing=True)
+        assert (encoded.n_labelled, encoded.column_names) == (16, columns)
 
 
 @pytest.mark.parametrize(

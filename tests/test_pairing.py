@@ -62,6 +62,8 @@ def clean_pairs(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     if kind == "sorted by class":  # classes differ in their means and in how much their rows agree
         classes = np.sort(rng.integers(0, 8, n))
         shared = rng.standard_normal((8, 6))[classes] + shared * rng.uniform(0.2, 1, size=(8, 1))[classes]
+    if kind == "only classes in common":
+        shared = 2 * rng.standard_normal((8, 6))[np.sort(rng.integers(0, 8, n))]
     X, Y = shared @ maps[0] + noise[0], shared @ maps[1] + noise[1]
     if kind == "noisy rows":
         is_noisy = rng.random(n) < 0.2
@@ -69,7 +71,10 @@ def clean_pairs(kind: str, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return X, Y
 
 
-@pytest.mark.parametrize("kind", ["plain", "heavy tails", "neighbours alike", "sorted by class", "noisy rows"])
+@pytest.mark.parametrize(
+    "kind",
+    ["plain", "heavy tails", "neighbours alike", "sorted by class", "only classes in common", "noisy rows"],
+)
 @pytest.mark.parametrize("n", [200, 2000])
 def test_clean_pairs_raise_no_alarm(kind, n):
     for seed in range(5):
@@ -94,6 +99,25 @@ def test_views_wider_than_the_sketch_limit():
     Y = shared @ rng.standard_normal((3, 10)) + rng.standard_normal((300, 10))
     assert audit_pairing(X, Y).verdict == "paired"
     assert audit_pairing(X, Y[::-1]).verdict == "unpaired"
+
+
+def test_very_wide_views_are_read_in_fewer_blocks():
+    """8 blocks of 64 rows of 40 000 columns are 2e7 values, above the 2^24 that more blocks may not exceed."""
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((600, 2))
+    X = (shared @ rng.standard_normal((2, 40_000)) + rng.standard_normal((600, 40_000))).astype("f4")
+    Y = shared + rng.standard_normal((600, 2))
+    found = audit_pairing(X, Y)
+    assert (found.n_examined, found.verdict) == (512, "paired")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_views_that_are_nearly_the_same_or_hold_few_values(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (400, 4)).astype(dtype)
+    assert audit_pairing(X, X.copy()).verdict == "paired"
+    assert audit_pairing(X[:, :1], X[:, :1] * 2).verdict == "paired"
+    assert audit_pairing(X, X[::-1].copy()).verdict == "unpaired"
 
 
 # What is destroyed ---------------------------------------------------------------------------------------------------
@@ -151,7 +175,7 @@ def test_a_tail_that_lost_a_row_is_found(digits):
     assert stretch.stop > 1930
     assert stretch.agreement < 0.5
     assert found.misplaced_low == pytest.approx(0.3, abs=0.04)
-    assert f"rows {stretch.start} to {stretch.stop - 1}: agree with rows -1 of Y" in str(found)
+    assert f"rows {stretch.start} to {stretch.stop - 1}: row i of X agrees with row i − 1 of Y" in str(found)
 
 
 @pytest.mark.parametrize(("start", "stop"), [(1600, 2000), (0, 300), (800, 1000)])

@@ -17,7 +17,7 @@ from crossphase.pairing.dependence import find_shift, permutation_test
 from crossphase.pairing.duplicates import DuplicateRows, find_duplicates
 from crossphase.pairing.misplaced import MisplacedShare, misplaced_share
 from crossphase.pairing.order import Stretch, block_agreement, scrambled_share, whole_shift, wrong_stretches
-from crossphase.pairing.result import PairingAudit, PairingVerdict, SuspiciousRows
+from crossphase.pairing.result import PairingAudit, PairingVerdict, SuspiciousRows, offset_row
 from crossphase.pairing.scores import HeldOutScores, WhitenedBlocks, held_out_scores, whitened_blocks
 from crossphase.readers import read_samples
 from crossphase.samples import as_samples, require_finite, require_same_rows
@@ -75,10 +75,11 @@ def audit_pairing(
 
     Notes
     -----
-    At most 4096 rows are examined, in 64 runs of consecutive rows spread evenly, so wrong stretches shorter than 1/64 of
-    the rows may hide between them; duplicates are looked for among all rows. Directions are fitted to every other run and
-    judged on the rest. Everything is linear, after whitening. Stretches are told only with at least 8 runs of rows (130
-    rows); in rows sorted by class, whose agreement varies from class to class, only from what is usual among them.
+    At most 4096 rows are examined, in 64 runs of consecutive rows spread evenly (fewer of views wider than 4096 columns), so
+    wrong stretches shorter than 1/64 of the rows may hide between them; duplicates are looked for among all rows. Directions
+    are fitted to every other run and judged on the rest; everything is linear, after whitening. Wrong stretches are looked
+    for from 128 rows on, and not where most of what the views share differs between runs, as in rows sorted by class.
+    Rows misplaced here and there are found only if scores tell partners apart; else `misplaced_high` bounds their share.
 
     References
     ----------
@@ -203,8 +204,8 @@ def _with_dependence(
     scrambled = scrambled_share(scores, max_shift)
     if scrambled:
         reason = (
-            f"Rows agree with partners of rows nearby ({scrambled:.0%} of the agreement within {max_shift} rows), although rows "
-            "do not resemble their neighbours: windows of rows were shuffled in one view. Match rows by ids."
+            f"Rows agree with partners of rows nearby ({scrambled:.0%} of the agreement within {max_shift} rows), more than "
+            "neighbours resemble each other: windows of rows were shuffled in one view. Match rows by ids."
         )
         share = MisplacedShare(max(scrambled, share.low), max(scrambled, share.high))
         return _Finding(PairingVerdict.PARTLY_PAIRED, reason, share)
@@ -224,8 +225,8 @@ def _shifted_by(shift: int, why: str) -> str:
     first, second = ("Y", "X") if shift > 0 else ("X", "Y")
     rows = "row" if abs(shift) == 1 else f"{abs(shift)} rows"
     return (
-        f"Row i of X belongs to row i {'+' if shift > 0 else '−'} {abs(shift)} of Y: {why}. If {first} has {rows} too many at "
-        f"its start, drop them, and the last of {second}."
+        f"Row i of X belongs to row {offset_row(shift)} of Y: {why}. If {first} has {rows} too many at its start, drop them, "
+        f"and the last of {second}."
     )
 
 

@@ -11,6 +11,7 @@ from crossphase.pairing.scores import HeldOutScores, WhitenedBlocks, held_out_sc
 _N_CANDIDATES = 256  # partners each row's own is ranked among: shares to half a percent
 _SUSPECT = 0.1  # share of candidates that fit better, above which a row's partner may be another's
 _LEAST_SUSPECTS = 20
+_MOST_ORPHANS = 0.5  # of the rows: that many are expected of views that are not paired at all
 _LEAST_Z = 4.0  # of partners found at other rows, beyond those that settled rows seem to offer
 _LEAST_INFORMATION = 0.5  # of log(suspects): what scores must tell about a partner to pick it out at all
 
@@ -35,16 +36,17 @@ def misplaced_share(blocks: WhitenedBlocks, scores: HeldOutScores, rng: np.rando
     noisy. What tells misplaced from noisy: orphans and other suspects that are each other's best partner, more of them than
     suspects find among as many rows that fit their own. They are looked for after a second fit, without the orphans.
     """
-    ranks = _ranks(scores, rng)
-    n, n_orphans = len(ranks), int((ranks > 0.5).sum())
-    high = min(1.0, 2 * (n_orphans + 2 * np.sqrt(n_orphans + 1)) / n)
-    if n_orphans < _LEAST_Z**2:  # too few to show anything
+    is_orphan = _ranks(scores, rng).reshape(blocks.n_blocks, blocks.block_rows) > 0.5
+    n_orphans = int(is_orphan.sum())
+    high = min(1.0, 2 * (n_orphans + 2 * np.sqrt(n_orphans + 1)) / blocks.n_rows)
+    # Too few orphans to show anything, or too many in one of the halves to fit it without them.
+    if n_orphans < _LEAST_Z**2 or max(is_orphan[half::2].mean() for half in (0, 1)) > _MOST_ORPHANS:
         return MisplacedShare(0.0, high)
-    return MisplacedShare(min(high, _shown_share(blocks, ranks <= 0.5, rng)), high)
+    return MisplacedShare(min(high, _shown_share(blocks, ~is_orphan, rng)), high)
 
 
 def _shown_share(blocks: WhitenedBlocks, is_trusted: np.ndarray, rng: np.random.Generator) -> float:
-    scores = held_out_scores(blocks, trusted=is_trusted.reshape(blocks.n_blocks, blocks.block_rows))
+    scores = held_out_scores(blocks, trusted=is_trusted)
     ranks = _ranks(scores, rng)
     suspects, settled = np.flatnonzero(ranks > _SUSPECT), np.flatnonzero(ranks <= _SUSPECT)
     information = -0.5 * np.log1p(-(scores.correlations**2)).sum(axis=1).min()

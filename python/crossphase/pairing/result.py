@@ -65,7 +65,7 @@ class PairingAudit:
     def __str__(self) -> str:
         lines = [f"Pairing: {self.verdict.replace('_', ' ')}", *_wrapped(self.reason, "  ")]
         for stretch in self.suspicious_rows:
-            what = f"agree with rows {stretch.shift:+d} of Y" if stretch.shift else "agree as shuffled rows do"
+            what = f"row i of X agrees with row {offset_row(stretch.shift)} of Y" if stretch.shift else "as if shuffled"
             lines.append(f"  rows {stretch.start} to {stretch.stop - 1}: {what}")
         for code, sentence in self.warnings:
             lines += _wrapped(f"[{code}] {sentence}", "  ! ")
@@ -96,6 +96,11 @@ class PairingAudit:
     def to_json(self, *, indent: int | None = 2) -> str:
         """JSON of `to_dict`."""
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def offset_row(shift: int) -> str:
+    """The row that is `shift` rows after row i."""
+    return f"i {'+' if shift > 0 else '−'} {abs(shift)}"
 
 
 def _wrapped(sentence: str, prefix: str) -> list[str]:

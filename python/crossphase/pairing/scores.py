@@ -11,6 +11,7 @@ from crossphase.samples import Samples
 
 _BLOCK_ROWS = 64
 _MOST_BLOCKS = 64  # so at most 4096 rows are looked at: enough for every correlation above .1
+_MOST_VALUES = 1 << 24  # of one view at once, 128 MiB: fewer blocks of very wide views, though no fewer than 8
 _LEAST_BLOCKS = 16  # of at least _LEAST_BLOCK_ROWS
 _LEAST_BLOCK_ROWS = 16
 _ROWS_PER_DIRECTION = 6  # of half the sample; fewer let chance correlations drown weak ones
@@ -58,10 +59,12 @@ class HeldOutScores:
 
 
 def whitened_blocks(x: Samples, y: Samples, rng: np.random.Generator) -> WhitenedBlocks:
-    """Blocks of consecutive rows spread evenly over the views (nearly all rows, if there are at most 4096), whitened."""
+    """Blocks of consecutive rows spread evenly over the views, whitened; they hold nearly all rows if those are few."""
     n = x.n_samples
-    n_blocks = min(max(n // _BLOCK_ROWS, min(_LEAST_BLOCKS, n // _LEAST_BLOCK_ROWS), 2), _MOST_BLOCKS)
-    n_rows = n // n_blocks if n < _BLOCK_ROWS * _MOST_BLOCKS else _BLOCK_ROWS
+    affordable = _MOST_VALUES // (_BLOCK_ROWS * max(x.n_features, y.n_features))
+    most_blocks = min(_MOST_BLOCKS, max(8, affordable))
+    n_blocks = min(max(n // _BLOCK_ROWS, min(_LEAST_BLOCKS, n // _LEAST_BLOCK_ROWS), 2), most_blocks)
+    n_rows = n // n_blocks if n < _BLOCK_ROWS * most_blocks else _BLOCK_ROWS
     starts = np.linspace(0, n - n_rows, n_blocks).astype(np.intp)
     n_directions = max(1, n_blocks * n_rows // 2 // _ROWS_PER_DIRECTION)
     (zx, variances_x), (zy, variances_y) = (
