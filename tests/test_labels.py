@@ -227,3 +227,102 @@ def test_polars_series_and_frames() -> None:
 def test_labels_that_cannot_be_told_apart_or_are_none(labels: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         encode_labels(labels)
+
+
+# Missing labels -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_classes_become_unlabelled_rows(missing: Any) -> None:
+    known = ["oak", "pine", "elm"] * 8
+    encoded = encode_labels([*known[:5], missing, *known[5:], missing], allow_missing=True)
+    assert np.flatnonzero(~encoded.is_labelled).tolist() == [5, 25]
+    assert (encoded.n_samples, encoded.n_labelled) == (26, 24)
+    assert not encoded.values[[5, 25]].any()
+    whole = encode_labels(known)
+    assert np.array_equal(encoded.values[encoded.is_labelled], whole.values)
+    assert encoded.column_names == whole.column_names
+    assert codes_of(encoded) == ["unlabelled_rows"]
+    assert "2 of 26 rows have no label; 24 do" in encoded.notes[0][1]
+
+
+def test_missing_measurements_do_not_enter_the_scale(rng: np.random.Generator) -> None:
+    values = rng.standard_normal(100)
+    with_gaps = values.copy()
+    with_gaps[::3] = np.nan
+    encoded = encode_labels(with_gaps, allow_missing=True)
+    assert np.array_equal(encoded.values[encoded.is_labelled], encode_labels(values[encoded.is_labelled]).values)
+    assert not encoded.values[::3].any()
+
+
+def test_of_several_variables_all_must_be_there() -> None:
+    kind: list[Any] = ["a", "b"] * 12
+    mass = np.linspace(0, 1, 24)
+    kind[3], mass[7] = None, np.nan
+    encoded = encode_labels({"kind": kind, "mass": mass}, allow_missing=True)
+    assert np.flatnonzero(~encoded.is_labelled).tolist() == [3, 7]
+    assert encoded.column_names == ("kind=a", "kind=b", "mass")
+
+
+def test_without_gaps_allowing_them_changes_nothing() -> None:
+    for labels in (["a", "b", "a", "b"], [0.5, 1.5, 2.5], {"x": [1, 2, 1, 2], "y": [0.1, 0.2, 0.3, 0.4]}):
+        plain, allowed = encode_labels(labels), encode_labels(labels, allow_missing=True)
+        assert np.array_equal(plain.values, allowed.values)
+        assert plain.notes == allowed.notes
+        assert plain.is_labelled.all()
+        assert allowed.is_labelled.all()
+
+
+def test_sentinels_are_classes_and_infinities_errors() -> None:
+    assert encode_labels([-1, 0, 1] * 5, allow_missing=True).column_names == ("label=-1", "label=0", "label=1")
+    values = np.linspace(0, 1, 20)
+    values[3], values[12] = np.nan, np.inf
+    with pytest.raises(InputValueError, match=r"finite; got inf at row 12 \(1 such values"):
+        encode_labels(values, allow_missing=True)
+
+
+def test_missing_values_of_data_frames() -> None:
+    pd = pytest.importorskip("pandas")
+    names = ["a", None, "b"] * 8
+    for dtype in (object, "string", "category"):
+        encoded = encode_labels(pd.Series(names, dtype=dtype), allow_missing=True)
+        assert encoded.n_labelled == 16
+        assert encoded.column_names == ("label=a", "label=b")
+    whole = encode_labels(pd.DataFrame({"n": pd.Series([1, None, 2] * 8, dtype="Int64")}), allow_missing=True)
+    assert whole.column_names == ("n=1", "n=2")
+    flags = encode_labels(pd.Series([True, None, False] * 8, dtype="boolean"), allow_missing=True)
+    assert flags.column_names == ("label=False", "label=True")
+    pl = pytest.importorskip("polars")
+    for values, columns in ((names, ("v=a", "v=b")), ([1, None, 2] * 8, ("v=1", "v=2"))):
+        encoded = encode_labels(pl.DataFrame({"v": values}), allow_missing=True)
+        assert (encoded.n_labelled, encoded.column_names) == (16, columns)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            [*["a", "b", "a"] * 3, *[None] * 20],
+            r"in at least 10 rows; 9 of 29 rows have one \(rows with a value: label 9\)",
+        ),
+        ([None] * 12, r"in at least 10 rows; 0 of 12 rows"),
+        (
+            {"kind": ["a", "b"] * 10, "mass": [*[np.nan] * 12, *np.linspace(0, 1, 8)]},
+            r"8 of 20 rows have all of them \(rows with a value: kind 20, mass 8\)",
+        ),
+        (
+            {"kind": [*["a", "b"] * 8, "c", "c"], "mass": [*np.linspace(0, 1, 16), np.nan, np.nan]},
+            r"labels\['kind'\]: class 'c' \(1 such in all\) is in no row where every label variable is known",
+        ),
+        ([*["a"] * 12, None], "labels must tell rows apart; label is 'a' in all 12 rows"),
+        ([*range(12), *[None] * 20], "has 12 classes in 12 rows"),
+    ],
+)
+def test_too_few_labels_are_explained(labels: Any, message: str) -> None:
+    with pytest.raises(InputValueError, match=message):
+        encode_labels(labels, allow_missing=True)
+
+
+def test_what_is_wrong_beside_gaps_is_named_by_its_own_row() -> None:
+    with pytest.raises(InputTypeError, match=r"row 14 holds 3 \(int\)"):
+        encode_labels([None, *["a", "b"] * 6, "a", 3], allow_missing=True)

@@ -23,9 +23,13 @@ if TYPE_CHECKING:
         joint,
         label_tests,
         labels,
+        matching,
         moments,
         multiview,
+        pairing,
+        pairwise,
         phase_diagram,
+        proxy_labels,
         reference,
         regimes,
         ridge_cv,
@@ -38,10 +42,7 @@ if TYPE_CHECKING:
         whitening,
     )
     from crossphase._core import __version__
-    from crossphase.canonical_tests import (
-        CanonicalTests,
-        canonical_tests_of,
-    )
+    from crossphase.canonical_tests import CanonicalTests, canonical_tests_of
     from crossphase.canonical_theory import (
         VariateOverlaps,
         correlation_standard_error,
@@ -86,13 +87,27 @@ if TYPE_CHECKING:
         label_signal_rank,
     )
     from crossphase.labels import LabelMatrix, encode_labels
+    from crossphase.matching import RowMatch, match_rows
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
     from crossphase.multiview_moments import MultiviewMoments
+    from crossphase.pairing import (
+        DuplicateRows,
+        PairingAudit,
+        PairingVerdict,
+        SuspiciousRows,
+        audit_pairing,
+    )
+    from crossphase.pairwise import PairwiseDiagnosis, diagnose_pairs
     from crossphase.phase_diagram import (
         ParameterSweep,
         PhaseDiagram,
         PhasePoint,
+    )
+    from crossphase.proxy_labels import (
+        ProxyLabels,
+        ViewClusters,
+        make_proxy_labels,
     )
     from crossphase.regimes import (
         Regime,
@@ -139,9 +154,13 @@ _MODULES = (
     "joint",
     "label_tests",
     "labels",
+    "matching",
     "moments",
     "multiview",
+    "pairing",
+    "pairwise",
     "phase_diagram",
+    "proxy_labels",
     "reference",
     "regimes",
     "ridge_cv",
@@ -162,6 +181,7 @@ _HOME = {
     "CrossPrediction": "cross_prediction",
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
+    "DuplicateRows": "pairing",
     "FeatureTransforms": "rus",
     "InformationDecomposition": "information",
     "InputTypeError": "errors",
@@ -174,9 +194,13 @@ _HOME = {
     "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
     "MultiviewSpikedModel": "spiked",
+    "PairingAudit": "pairing",
+    "PairingVerdict": "pairing",
+    "PairwiseDiagnosis": "pairwise",
     "ParameterSweep": "phase_diagram",
     "PhaseDiagram": "phase_diagram",
     "PhasePoint": "phase_diagram",
+    "ProxyLabels": "proxy_labels",
     "RUSInformation": "rus",
     "RUSModel": "rus",
     "RUSSample": "rus",
@@ -184,13 +208,17 @@ _HOME = {
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "RowMatch": "matching",
     "SharedSignal": "shared_signal",
     "SpikedModel": "spiked",
     "SpikedSample": "spiked",
+    "SuspiciousRows": "pairing",
     "VariateOverlaps": "canonical_theory",
+    "ViewClusters": "proxy_labels",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "audit_pairing": "pairing",
     "ca_boundary": "regimes",
     "canonical_tests_of": "canonical_tests",
     "classify": "regimes",
@@ -201,6 +229,7 @@ _HOME = {
     "cp_boundary": "regimes",
     "cross_moments": "moments",
     "diagnose": "diagnosis",
+    "diagnose_pairs": "pairwise",
     "encode_labels": "labels",
     "gaussian_information_bias": "information",
     "gaussian_information_decomposition": "information",
@@ -209,6 +238,8 @@ _HOME = {
     "label_recoverability": "label_tests",
     "label_signal_rank": "label_tests",
     "largest_noise_gain": "gain_theory",
+    "make_proxy_labels": "proxy_labels",
+    "match_rows": "matching",
     "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",

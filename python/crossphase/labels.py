@@ -22,6 +22,11 @@ class LabelMatrix:
     column_names: tuple[str, ...]  # (n_columns,): "species=oak" for a class, the variable's name for a measurement
     n_classes: int  # one-hot columns in all; 0 if every label is a measurement
     notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding
+    is_labelled: np.ndarray  # (n_samples,), booleans; rows of `values` without labels are 0 and mean nothing
+
+    @property
+    def n_labelled(self) -> int:
+        return int(self.is_labelled.sum())
 
     @property
     def n_samples(self) -> int:
@@ -42,7 +47,10 @@ class _Encoded:
     notes: tuple[tuple[str, str], ...]
 
 
-def encode_labels(labels: Any) -> LabelMatrix:
+_LEAST_LABELLED = 10  # rows; fewer teach nothing about thousands of unlabelled ones
+
+
+def encode_labels(labels: Any, *, allow_missing: bool = False) -> LabelMatrix:
     """Numeric columns of one or several label variables.
 
     Parameters
@@ -51,50 +59,115 @@ def encode_labels(labels: Any) -> LabelMatrix:
         Strings, booleans and integers are classes and become one-hot columns; floating-point numbers are measurements. A
         2-D array has a variable a column (if it holds 0 and 1 only, it is an indicator matrix already). A
         mapping, or a pandas or polars frame, has a variable a column, each by its own type.
+    allow_missing : bool, default False
+        Take None, NaN and NA for "this row has no label" instead of refusing them. Of several variables all must be there for
+        a row to count as labelled; the others' rows are `is_labelled` False and 0 in `values`. Sentinels such as -1 or ""
+        are not guessed: they are classes like any other.
 
     Raises
     ------
     InputValueError
-        A missing value, a single class or a constant, more classes than half the rows, an empty or ragged input.
+        A missing value, a single class or a constant, more classes than half the labelled rows, an empty or ragged input;
+        where missing values are allowed, fewer than 10 labelled rows, or a class that no labelled row has.
     InputTypeError
         Dates, complex numbers, objects that are neither strings, numbers nor booleans.
     """
-    variables = _variables(labels)
-    lengths = {name: len(values) for name, values in variables.items()}
-    if not variables or min(lengths.values()) == 0:
+    raw = _variables(labels)
+    lengths = {variable: len(values) for variable, (_, values) in raw.items()}
+    if not raw or min(lengths.values()) == 0:
         raise InputValueError("labels are empty; at least one label variable with one value a row is needed.")
     if len(set(lengths.values())) > 1:
         raise InputValueError(f"labels must have one value a row in every variable; got lengths {lengths}.")
+    if allow_missing:
+        variables, is_labelled = _without_missing(raw)
+    else:
+        variables = {variable: _as_variable(values, name) for variable, (name, values) in raw.items()}
+        is_labelled = np.ones(next(iter(lengths.values())), dtype=bool)
     encoded = [_encode(name, values) for name, values in variables.items()]
     if not any(e.names for e in encoded):
         raise InputValueError(_no_contrast(variables))
+    notes = [note for e in encoded for note in e.notes]
+    values = np.hstack([e.values for e in encoded])
+    if not is_labelled.all():
+        n, n_labelled = len(is_labelled), len(values)
+        notes.append(("unlabelled_rows", f"{n - n_labelled} of {n} rows have no label; {n_labelled} do."))
+        labelled_values = values
+        values = np.zeros((n, values.shape[1]))
+        values[is_labelled] = labelled_values
     return LabelMatrix(
-        values=np.hstack([e.values for e in encoded]),
+        values=values,
         column_names=tuple(name for e in encoded for name in e.names),
         n_classes=sum(e.n_classes for e in encoded),
-        notes=tuple(note for e in encoded for note in e.notes),
+        notes=tuple(notes),
+        is_labelled=is_labelled,
     )
 
 
-def _variables(labels: Any) -> dict[str, np.ndarray]:
+def is_missing(value: Any) -> bool:
+    """Whether one entry of a list or an object array stands for "not known": None, NaN, NA or NaT."""
+    return (
+        value is None
+        or type(value).__name__ in ("NAType", "NaTType")
+        or (isinstance(value, float) and math.isnan(value))
+    )
+
+
+def _without_missing(raw: dict[str, tuple[str, np.ndarray]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The variables at the rows where none of them is missing, and which rows those are."""
+    there = {variable: ~_is_missing(values) for variable, (_, values) in raw.items()}
+    is_labelled = np.logical_and.reduce(list(there.values()))
+    n, n_labelled = len(is_labelled), int(is_labelled.sum())
+    if n_labelled < n and n_labelled < _LEAST_LABELLED:
+        counts = ", ".join(f"{variable} {int(mask.sum())}" for variable, mask in there.items())
+        raise InputValueError(
+            f"labels must be there in at least {_LEAST_LABELLED} rows; {n_labelled} of {n} rows have "
+            f"{'all of them' if len(there) > 1 else 'one'} (rows with a value: {counts}). Label more rows, or leave out the "
+            "variable that is missing most."
+        )
+    variables = {}
+    for variable, (name, values) in raw.items():
+        # A stand-in for what is missing keeps row numbers right in messages about the rest.
+        filled = values if there[variable].all() else np.where(there[variable], values, values[there[variable]][0])
+        typed = _as_variable(filled, name)
+        variables[variable] = typed[is_labelled]
+        if typed.dtype.kind != "f":
+            lost = np.setdiff1d(typed, variables[variable])
+            if len(lost):
+                raise InputValueError(
+                    f"{name}: class {_text(lost[0])!r} ({len(lost)} such in all) is in no row where every label variable is "
+                    "known. Drop its rows' values, or leave out the variable that is missing there."
+                )
+    return variables, is_labelled
+
+
+def _is_missing(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind in "OT":
+        return np.fromiter((is_missing(value) for value in values.astype(object)), dtype=bool, count=len(values))
+    return np.zeros(len(values), dtype=bool)
+
+
+def _variables(labels: Any) -> dict[str, tuple[str, np.ndarray]]:
+    """Each variable's name, its name in messages, and its values as they came, one-dimensional."""
     if labels is None:
         raise InputTypeError("labels are needed: class names, integers or measurements, one a row; got None.")
     if isinstance(labels, Mapping):
         _require_distinct(list(labels))
-        return {str(name): _as_variable(values, f"labels[{name!r}]") for name, values in labels.items()}
+        return {str(name): _one_variable(values, f"labels[{name!r}]") for name, values in labels.items()}
     if hasattr(labels, "collect") and hasattr(labels, "lazy"):
         raise InputTypeError("labels are a lazy frame; pass labels.collect().")
     if hasattr(labels, "columns") and hasattr(labels, "__getitem__"):  # pandas, polars
         names = list(labels.columns)
         _require_distinct(names)
-        return {str(name): _as_variable(labels[name], f"labels[{name!r}]") for name in names}
+        return {str(name): _one_variable(labels[name], f"labels[{name!r}]") for name in names}
     array = _to_numpy(labels, "labels")
     if array.ndim == 1:
-        return {"label": _as_variable(array, "labels")}
+        return {"label": ("labels", array)}
     if array.ndim == 2:
         if array.dtype.kind in "biu" and np.isin(array, (0, 1)).all():
             array = array.astype(np.float64)  # an indicator matrix already
-        return {f"label_{j}": _as_variable(array[:, j], f"labels, column {j}") for j in range(array.shape[1])}
+        return {f"label_{j}": (f"labels, column {j}", array[:, j]) for j in range(array.shape[1])}
     raise InputValueError(f"labels must have shape (n_samples,) or (n_samples, n_labels); got {array.shape}.")
 
 
@@ -114,6 +187,10 @@ def _to_numpy(values: Any, name: str) -> np.ndarray:
         raise InputValueError(
             f"{name} must have one value a row; NumPy cannot make an array of it ({error})."
         ) from error
+    if array.dtype.kind == "f" and str(getattr(values, "dtype", "")).lower().startswith(("int", "uint", "bool")):
+        return np.array(
+            values.to_list(), dtype=object
+        )  # nullable integers that pandas and polars made floats for the gaps
     if (
         isinstance(values, list | tuple)
         and array.dtype.kind in "US"
@@ -123,11 +200,15 @@ def _to_numpy(values: Any, name: str) -> np.ndarray:
     return array
 
 
-def _as_variable(values: Any, name: str) -> np.ndarray:
-    """One label variable as strings, integers, booleans or floats."""
+def _one_variable(values: Any, name: str) -> tuple[str, np.ndarray]:
     array = _to_numpy(values, name)
     if array.ndim != 1:
         raise InputValueError(f"{name} must be one-dimensional; got shape {array.shape}.")
+    return name, array
+
+
+def _as_variable(array: np.ndarray, name: str) -> np.ndarray:
+    """One label variable as strings, integers, booleans or floats."""
     if array.dtype.kind in "OT":
         array = _from_objects(array.astype(object), name)
     if array.dtype.kind in "biuUS":
@@ -148,17 +229,15 @@ def _as_variable(values: Any, name: str) -> np.ndarray:
 
 def _from_objects(array: np.ndarray, name: str) -> np.ndarray:
     for row, value in enumerate(array):
-        if (
-            value is None
-            or type(value).__name__ in ("NAType", "NaTType")
-            or (isinstance(value, float) and math.isnan(value))
-        ):
+        if is_missing(value):
             raise InputValueError(
                 f"{name} has a missing value ({value}) at row {row}; drop those rows from X, Y and labels."
             )
     kinds = {type(value) for value in array}
     if kinds <= {str, np.str_}:
         return array.astype(np.str_)
+    if kinds <= {bool, np.bool_}:
+        return array.astype(np.bool_)
     if all(issubclass(kind, bool | np.bool_ | int | np.integer) for kind in kinds):
         try:
             return array.astype(np.int64)
