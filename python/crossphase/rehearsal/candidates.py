@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,13 +42,6 @@ class Candidate(StrEnum):
     CP = "cp"  # the bottleneck, fed by X, that predicts Y
     CP_REVERSE = "cp_reverse"  # the bottleneck, fed by Y, that predicts X
     JOINT = "joint"  # the X side of aligning and predicting at once
-
-
-AVAILABLE = {
-    AtUse.X: (Candidate.X, Candidate.CA_X, Candidate.CP, Candidate.JOINT),
-    AtUse.Y: (Candidate.Y, Candidate.CA_Y, Candidate.CP_REVERSE),
-    AtUse.BOTH: tuple(Candidate),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,8 +90,8 @@ def standardized(moments: LabelledMoments, scale_x: np.ndarray, scale_y: np.ndar
     )
 
 
-def fit_heads(training: LabelledMoments, candidates: Iterable[Candidate], *, width: int, ridge: float) -> Heads:
-    """Closed-form heads of `width` outputs for the candidates that need one.
+def fit_heads(training: LabelledMoments, *, width: int, ridge: float) -> Heads:
+    """Closed-form heads of `width` outputs.
 
     Closed forms fix a subspace; how a trained head weighs its directions matters as much to a regularized probe on few
     labels. Alignment: every score by its correlation, which makes it the best guess of its partner. Prediction: by the square
@@ -109,25 +101,18 @@ def fit_heads(training: LabelledMoments, candidates: Iterable[Candidate], *, wid
     scale_x = inverse_scales(training.mean_x, training.cov_xx)
     scale_y = inverse_scales(training.mean_y, training.cov_yy)
     covariances = standardized(training, scale_x, scale_y)
-    wanted = set(candidates)
-    if Candidate.CA in wanted:
-        wanted |= {Candidate.CA_X, Candidate.CA_Y}
     regularization = Regularization(ridge=ridge)
     factors = PairFactors(covariances, x=regularization, y=regularization)
     k = min(width, *covariances.cov_xy.shape)
-    weights: dict[Candidate, np.ndarray] = {}
-    if wanted & {Candidate.CA_X, Candidate.CA_Y}:
-        alignment = solve_alignment(factors, k)
-        weights[Candidate.CA_X] = _scaled(alignment.weights_x * alignment.correlations, covariances.cov_xx, width)
-        weights[Candidate.CA_Y] = _scaled(alignment.weights_y * alignment.correlations, covariances.cov_yy, width)
-    if Candidate.CP in wanted:
-        weights[Candidate.CP] = _bottleneck(factors, covariances.cov_xx, k, width)
-    if Candidate.CP_REVERSE in wanted:
-        reverse = PairFactors(swapped(covariances), x=regularization, y=regularization)
-        weights[Candidate.CP_REVERSE] = _bottleneck(reverse, covariances.cov_yy, k, width)
-    if Candidate.JOINT in wanted:
-        joint = solve_joint(factors, k, 1.0)
-        weights[Candidate.JOINT] = _scaled(joint.weights_x * np.sqrt(joint.strengths), covariances.cov_xx, width)
+    reverse = PairFactors(swapped(covariances), x=regularization, y=regularization)
+    alignment, joint = solve_alignment(factors, k), solve_joint(factors, k, 1.0)
+    weights = {
+        Candidate.CA_X: _scaled(alignment.weights_x * alignment.correlations, covariances.cov_xx, width),
+        Candidate.CA_Y: _scaled(alignment.weights_y * alignment.correlations, covariances.cov_yy, width),
+        Candidate.CP: _bottleneck(factors, covariances.cov_xx, k, width),
+        Candidate.CP_REVERSE: _bottleneck(reverse, covariances.cov_yy, k, width),
+        Candidate.JOINT: _scaled(joint.weights_x * np.sqrt(joint.strengths), covariances.cov_xx, width),
+    }
     return Heads(training.mean_x, training.mean_y, scale_x, scale_y, weights, ridge)
 
 

@@ -53,9 +53,8 @@ class BudgetRehearsal:
 
     @property
     def best_single(self) -> Candidate:
-        """The frozen view with the higher score, of those at hand."""
-        singles = [c for c in (Candidate.X, Candidate.Y) if c in self.candidates]
-        return max(singles, key=lambda c: self.scores[self._place(c)])
+        """The frozen view with the higher score."""
+        return max((Candidate.X, Candidate.Y), key=lambda c: float(self.scores[self._place(c)]))
 
     def _place(self, candidate: Candidate | str) -> int:
         if candidate not in self.candidates:

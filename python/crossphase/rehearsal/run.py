@@ -17,7 +17,7 @@ from crossphase.fold_moments import FoldMoments, moments_of_checked
 from crossphase.folds import assign_folds
 from crossphase.labels import encode_labels
 from crossphase.reference.moments import to_float64
-from crossphase.rehearsal.candidates import AVAILABLE, AtUse, Candidate, Heads, fit_heads, inverse_scales, standardized
+from crossphase.rehearsal.candidates import AtUse, Candidate, Heads, fit_heads, inverse_scales, standardized
 from crossphase.rehearsal.probes import predict_classes, predict_values
 from crossphase.rehearsal.result import BudgetRehearsal, Rehearsal
 from crossphase.rehearsal.scoring import Resample, score_classes, score_values
@@ -49,7 +49,6 @@ class _Problem:
     labelled_rows: np.ndarray  # (n_labelled,)
     folds: np.ndarray  # (n_samples,)
     groups: np.ndarray | None  # (n_labelled,)
-    candidates: tuple[Candidate, ...]
     budgets: tuple[int | None, ...]
     width: int
     ridges: tuple[float, ...]
@@ -89,7 +88,8 @@ def rehearse(
     label_budgets : sequence of int or None, default (100, 300, None)
         Labels that train a probe; None for all. The heads are fitted to all training pairs whatever the budget.
     at_use : {"both", "x", "y"}
-        Which views there will be when the representation is used; candidates that need another are left out.
+        Which views there will be when the representation is used. All candidates are rehearsed, since those that need the
+        other view tell what it has to give; `decide` chooses among those at hand.
     labelled_rows : array of int, optional
         Positions of the rows that `labels` are of, where most pairs have none. Default: all rows.
     groups : array, shape (n_samples,), optional
@@ -131,7 +131,6 @@ def rehearse(
     strata = next((t.values for t in targets if t.is_classes), np.zeros(len(rows), dtype=np.int64))
     classes[rows] = 1 + strata
     folds = assign_folds(n, k, groups=groups, classes=classes, rng=np.random.SeedSequence(seed.entropy, spawn_key=(0,)))
-    candidates = AVAILABLE[use]
     problem = _Problem(
         x=x,
         y=y,
@@ -139,7 +138,6 @@ def rehearse(
         labelled_rows=rows,
         folds=folds,
         groups=None if groups is None else np.asarray(groups)[rows],
-        candidates=candidates,
         budgets=_checked_budgets(label_budgets),
         width=check_integer(n_components, "n_components", least=1),
         ridges=_checked_ridges(ridge),
@@ -175,7 +173,7 @@ def _rehearse_fold(
     """The ridge taken, and for every budget the resamples of this fold, one a target and draw."""
     generator = np.random.default_rng(np.random.SeedSequence(problem.seed.entropy, spawn_key=(1, fold)))
     ridge = _choose_ridge(moments, fold, problem.ridges)
-    heads = fit_heads(moments.train(fold), problem.candidates, width=problem.width, ridge=ridge)
+    heads = fit_heads(moments.train(fold), width=problem.width, ridge=ridge)
     is_held_out = problem.folds[problem.labelled_rows] == fold
     held_out = _at_most(np.flatnonzero(is_held_out), _MOST_HELD_OUT, generator)
     pool = np.flatnonzero(~is_held_out)
@@ -183,14 +181,14 @@ def _rehearse_fold(
     if len(held_out) == 0 or len(pool) == 0:
         return ridge, [[] for _ in problem.budgets]
     test = _rows_of(problem, heads, held_out)
-    test_features = {c: heads.features(c, *test) for c in problem.candidates}
+    test_features = {c: heads.features(c, *test) for c in Candidate}
     for budget in problem.budgets:
         size = min(len(pool) if budget is None else budget, len(pool), _MOST_TRAIN)
         resamples = []
         for _ in range(_N_DRAWS if budget is not None and size < len(pool) else 1):
             drawn = _at_most(pool, size, generator)
             train = _rows_of(problem, heads, drawn)
-            train_features = {c: heads.features(c, *train) for c in problem.candidates}
+            train_features = {c: heads.features(c, *train) for c in Candidate}
             resamples.append(
                 tuple(
                     Resample(held_out, _outcomes(target, drawn, held_out, train_features, test_features), size)
@@ -226,7 +224,7 @@ def _summarize(problem: _Problem, budget: int | None, resamples: list[tuple[Resa
         values.append(scores.values)
         covariances.append(scores.covariance)
     return BudgetRehearsal(
-        budget, n_train, problem.candidates, np.mean(values, axis=0), np.mean(covariances, axis=0)
+        budget, n_train, tuple(Candidate), np.mean(values, axis=0), np.mean(covariances, axis=0)
     )
 
 
