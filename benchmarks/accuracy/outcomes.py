@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -113,19 +113,18 @@ def rows_of_table(data: Path, n_seeds: int, only: list[str]) -> Iterator[dict[st
                 published = published_plan(X[rows], Y[rows], labels[rows])
                 published_seconds = time.perf_counter() - start
                 start = time.perf_counter()
-                for use in CHOICES:
-                    rehearsal = rehearse(
-                        X,
-                        Y,
-                        labels[rows],
-                        labelled_rows=rows,
-                        label_budgets=(None,),
-                        at_use=use,
-                        groups=groups,
-                        n_folds=n_folds,
-                        rng=seed,
-                    ) if use == "both" else rehearsal_at(rehearsal, use)
-                    plans["rehearsal"][use] = str(decide(rehearsal).plan)
+                rehearsal = rehearse(
+                    X,
+                    Y,
+                    labels[rows],
+                    labelled_rows=rows,
+                    label_budgets=(None,),
+                    groups=groups,
+                    n_folds=n_folds,
+                    rng=seed,
+                )
+                for use in CHOICES:  # what is rehearsed does not depend on it
+                    plans["rehearsal"][use] = str(decide(replace(rehearsal, at_use=AtUse(use))).plan)
                 seconds = time.perf_counter() - start
                 part = rehearsal.at(None)
                 labelled = "single_modality_" + str(part.best_single)
@@ -145,15 +144,11 @@ def rows_of_table(data: Path, n_seeds: int, only: list[str]) -> Iterator[dict[st
                     "published_seconds": published_seconds,
                     "scores": {str(c): round(part.score(c).value, 4) for c in Candidate},
                     "plans": plans,
-                    "judged": {rule: {use: judge(truth, budget, use, p) for use, p in by_use.items()} for rule, by_use in plans.items()},
+                    "judged": {
+                        rule: {use: judge(truth, budget, use, p) for use, p in by_use.items()}
+                        for rule, by_use in plans.items()
+                    },
                 }
-
-
-def rehearsal_at(rehearsal, use):  # type: ignore[no-untyped-def]
-    """The same rehearsal for other views at use: what is rehearsed does not depend on them."""
-    from dataclasses import replace
-
-    return replace(rehearsal, at_use=AtUse(use))
 
 
 def judge(truth: dict, budget: str, use: str, plan: str) -> dict[str, float | bool]:
@@ -183,7 +178,9 @@ def table(rows: list[dict]) -> str:
             if use != "both" and rule in ("better_single_oracle", "better_single_labelled"):
                 continue  # one view at use is that view: "concatenate" below reads as the frozen view
             judged = [(r["pair"], r["budget"], r["judged"][rule][use]) for r in rows]
-            by_budget = [mean([j["regret"] for _, b, j in judged if b == budget] or [float("nan")]) for budget in BUDGETS]
+            by_budget = [
+                mean([j["regret"] for _, b, j in judged if b == budget] or [float("nan")]) for budget in BUDGETS
+            ]
             by_pair = [mean(j["regret"] for p, _, j in judged if p == pair) for pair in {p for p, _, _ in judged}]
             error = float(np.std(by_pair, ddof=1) / np.sqrt(len(by_pair))) if len(by_pair) > 1 else float("nan")
             shown = "frozen view" if use != "both" and rule == "concatenate" else text
@@ -195,7 +192,9 @@ def table(rows: list[dict]) -> str:
                 + f" | {100 * mean(j['harmful'] for _, _, j in judged):.1f} % |"
             )
     undecided = mean(r["judged"]["rehearsal"]["both"]["undecided"] for r in rows)
-    lines.append(f"\n{len(rows)} recommendations a row of the table; the rehearsal was undecided in {100 * undecided:.1f} %.")
+    lines.append(
+        f"\n{len(rows)} recommendations a row of the table; the rehearsal was undecided in {100 * undecided:.1f} %."
+    )
     return "\n".join(lines)
 
 
@@ -217,7 +216,7 @@ def main() -> None:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             partial = options.json.with_suffix(".partial")
             partial.write_text(json.dumps({"rows": rows}, indent=1))
-            os.replace(partial, options.json)
+            partial.replace(options.json)
     print(table(rows))
 
 

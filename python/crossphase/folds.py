@@ -55,7 +55,9 @@ def _codes(values: Any, name: str, n_samples: int) -> np.ndarray:
         raise InputValueError(f"{name} must have one value a row, shape ({n_samples},); got shape {array.shape}.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array))[0])
-        raise InputValueError(f"{name} must be finite; got {array[row]} at row {row}. Give such rows a value of their own.")
+        raise InputValueError(
+            f"{name} must be finite; got {array[row]} at row {row}. Give such rows a value of their own."
+        )
     try:
         return np.asarray(np.unique(array, return_inverse=True)[1], dtype=np.int64)
     except TypeError as error:
@@ -95,4 +97,4 @@ def _whole_groups(codes: np.ndarray, groups: np.ndarray, k: int, generator: np.r
         held[fold] += shares[group]
         rows[fold] += sizes[group] / len(codes)
         fold_of_group[group] = fold
-    return fold_of_group[groups]
+    return np.asarray(fold_of_group[groups])

@@ -123,9 +123,7 @@ def _bottleneck(factors: PairFactors, cov: np.ndarray, k: int, width: int) -> np
     rotation = np.linalg.qr(generator.standard_normal((width, k)))[0].T
     learned = (prediction.weights_x * np.sqrt(prediction.gains)) @ rotation
     start = generator.standard_normal((len(cov), width))
-    return np.asarray(
-        _scaled(learned, cov, (1 - INPUT_SHARE) * width) + _scaled(start, cov, INPUT_SHARE * width)
-    )
+    return np.asarray(_scaled(learned, cov, (1 - INPUT_SHARE) * width) + _scaled(start, cov, INPUT_SHARE * width))
 
 
 def _scaled(weights: np.ndarray, cov: np.ndarray, total_variance: float) -> np.ndarray:

@@ -56,7 +56,8 @@ _CANDIDATES = {
 # What is known before the rehearsal, in balanced accuracy. Measured with trained heads on other data: pairs of views cut from
 # scikit-learn's digits, breast cancer and wine, and simulated ones, two splits each, at 100 labels, 300 and all
 # (benchmarks/accuracy/head_priors.py; rounded). A head of one view regains a share of what the other view adds to it, which
-# falls with the number m of labels; the rest is the pair's own. Standard deviations: constant, and over sqrt(m), added in squares.
+# falls with the number m of labels; the rest is the pair's own. Of two standard deviations, the first is constant and the
+# second is over sqrt(m); their squares add.
 _VIEW = (-0.09, 0.11)  # a view against both side by side: mean, standard deviation
 _REGAINED = 3.5  # share of what the other view adds, over sqrt(m)
 _PREDICTION = (0.0, 0.025, 0.25)  # what comes besides: mean, and standard deviations
@@ -132,7 +133,12 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
             label_budget,
         )
     return Decision(
-        best, over_single, over_concat, _risk(over_single), _reason(best, single, over_single, over_concat), label_budget
+        best,
+        over_single,
+        over_concat,
+        _risk(over_single),
+        _reason(best, single, over_single, over_concat),
+        label_budget,
     )
 
 
@@ -197,12 +203,14 @@ def _reason(plan: Plan, single: Candidate, over_single: Estimate, over_concat: E
     def points(gain: Estimate) -> str:
         return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
 
+    name = single.upper()
     if plan in (Plan.SINGLE_MODALITY_X, Plan.SINGLE_MODALITY_Y):
-        name = single.upper()
         if over_concat is None:
             return f"No cross-modal training is likely enough to improve on frozen {name}."
         return f"Frozen {name} alone is expected to differ from both views side by side by {points(over_concat)}."
-    sentence = f"{_TEXT[plan]} is expected to change the score of the better single view, {single.upper()}, by {points(over_single)}"
+    sentence = (
+        f"{_TEXT[plan]} is expected to change the score of the better single view, {name}, by {points(over_single)}"
+    )
     if plan.is_cross_modal and over_concat is not None:
         sentence += f", and that of both views side by side by {points(over_concat)}"
     return sentence + "."

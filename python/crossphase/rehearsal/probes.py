@@ -7,7 +7,9 @@ import numpy as np
 LOGISTIC_C = 0.1  # scikit-learn's C
 RIDGE_ALPHA = 1.0
 _MOST_STEPS = 100
-_CONVERGED = 1e-3  # of the objective: what a step must still gain; accuracies no longer change beyond their error below it
+_CONVERGED = (
+    1e-3  # of the objective: what a step must still gain; accuracies no longer change beyond their error below it
+)
 _RANK = 1e-10  # of the largest eigenvalue of the Gram matrix
 
 

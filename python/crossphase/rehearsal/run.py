@@ -12,7 +12,7 @@ import numpy as np
 from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._seeds import Seed, seed_sequence
 from crossphase._threads import resolve_n_threads, single_threaded_blas
-from crossphase.errors import InputValueError
+from crossphase.errors import InputTypeError, InputValueError
 from crossphase.fold_moments import FoldMoments, moments_of_checked
 from crossphase.folds import assign_folds
 from crossphase.labels import encode_labels
@@ -148,6 +148,12 @@ def rehearse(
         raise InputValueError(
             f"X and Y need at least 2 rows in each of n_folds={k} folds; got {n} rows. Use fewer folds or more pairs."
         )
+    n_judged = len(np.unique(folds[rows]))
+    if n_judged < 2 or len(rows) < 2 * k:
+        raise InputValueError(
+            f"labels must reach at least 2 folds and {2 * k} rows, two a fold; got {len(rows)} labelled rows in {n_judged} of "
+            f"{k} folds. Label more rows, or use fewer folds."
+        )
     moments = moments_of_checked([x, y], folds, n_threads=threads)
     with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda f: _rehearse_fold(problem, moments, f), range(k)))
@@ -223,9 +229,7 @@ def _summarize(problem: _Problem, budget: int | None, resamples: list[tuple[Resa
         scores = score([targets[place] for targets in resamples], target.values, problem.groups, overlap)
         values.append(scores.values)
         covariances.append(scores.covariance)
-    return BudgetRehearsal(
-        budget, n_train, tuple(Candidate), np.mean(values, axis=0), np.mean(covariances, axis=0)
-    )
+    return BudgetRehearsal(budget, n_train, tuple(Candidate), np.mean(values, axis=0), np.mean(covariances, axis=0))
 
 
 def _choose_ridge(moments: FoldMoments, fold: int, ridges: tuple[float, ...]) -> float:
@@ -303,6 +307,8 @@ def _checked_rows(labelled_rows: Any, n_samples: int) -> np.ndarray:
 
 
 def _checked_budgets(label_budgets: Any) -> tuple[int | None, ...]:
+    if not isinstance(label_budgets, Sequence) or isinstance(label_budgets, str):
+        raise InputTypeError(f"label_budgets must be a sequence of integers and None; got {label_budgets!r}.")
     budgets = tuple(label_budgets)
     if not budgets:
         raise InputValueError("label_budgets must name at least one number of labels, or None for all; got none.")

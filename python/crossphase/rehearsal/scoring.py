@@ -13,7 +13,9 @@ class Resample:
     """One probe a candidate: trained on some labelled rows of the other folds, judged on the held-out rows of one."""
 
     rows: np.ndarray  # (n_held_out,): positions among the labelled rows
-    outcomes: np.ndarray  # (n_candidates, n_held_out): 1 or 0 for a class hit or missed; squared errors of a measurement
+    outcomes: (
+        np.ndarray
+    )  # (n_candidates, n_held_out): 1 or 0 for a class hit or missed; squared errors of a measurement
     n_train: int  # labelled rows the probe was trained on
 
 
