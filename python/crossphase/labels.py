@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ class LabelMatrix:
     n_classes: int  # one-hot columns in all; 0 if every label is a measurement
     notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding
     is_labelled: np.ndarray  # (n_samples,), booleans; rows of `values` without labels are 0 and mean nothing
+
+    def take(self, rows: np.ndarray) -> LabelMatrix:
+        """The labels of some rows, in that order; -1 is a row without a label."""
+        there = rows >= 0
+        values = np.where(there[:, None], self.values[rows], 0.0)
+        return replace(self, values=values, is_labelled=there & self.is_labelled[rows])
 
     @property
     def n_labelled(self) -> int:

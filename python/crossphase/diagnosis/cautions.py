@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crossphase.canonical_theory import smallest_detectable_correlation
 from crossphase.components import ComponentAnalysis, ComponentOptions, Recovery
-from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, NEAR_ONE, Objective, predicts_labels
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, NEAR_ONE, predicts_labels
 from crossphase.labels import LabelMatrix
+from crossphase.objectives import Objective
 from crossphase.pair import PreparedPair, PreparedView
+from crossphase.pairing import PairingAudit
 from crossphase.reference.moments import to_float64
+from crossphase.shared_signal import SharedSignal
+from crossphase.subspace import SubspaceAnalysis
 
 _VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
 _OUTLIER_SHARE = 0.05  # of a view's variance in one row
@@ -66,6 +71,77 @@ def statistical_cautions(
     ]
     for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
         found += _about_scales(view, np.diag(cov), options)
+        found += _about_outliers(view)
+    return found
+
+
+def subspace_cautions(
+    pair: PreparedPair,
+    labels: LabelMatrix,
+    subspace: SubspaceAnalysis,
+    shared: SharedSignal | None,
+    pairing: PairingAudit | None,
+    *,
+    is_rehearsed: bool,
+) -> list[DiagnosisWarning]:
+    """Why the numbers of the subspace method may mean less than they seem to, and what is wrong with the rows."""
+    found: list[DiagnosisWarning] = []
+    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
+    if pairing is not None:
+        if not pairing.is_intact:
+            found.append(DiagnosisWarning(f"pairing_{pairing.verdict}", pairing.reason))
+        found += [DiagnosisWarning(code, message) for code, message in pairing.warnings]
+    if shared is not None and not shared.is_any:
+        found.append(
+            DiagnosisWarning(
+                "no_shared_signal",
+                f"The views correlate no more than chance (p = {shared.p_values[0]:.2g}); with {n} pairs a correlation below "
+                f"about {shared.smallest_detectable:.2g} would not show.",
+            )
+        )
+    if not subspace.n_directions:
+        found.append(
+            DiagnosisWarning(
+                "labels_not_predicted",
+                "Neither view predicts the labels better than chance, so there is no signal direction to separate from nuisance.",
+            )
+        )
+    for view, features in ((pair.x, len(pair.x.kept)), (pair.y, len(pair.y.kept))):
+        if view.n_prepared < min(view.rank, features):
+            found.append(
+                DiagnosisWarning(
+                    "reduced",
+                    f"{view.samples.name}: the separation ratios see {view.n_prepared} principal components of {view.rank} "
+                    f"directions; signal of little variance may lie in the rest. {n} rows do not carry more.",
+                )
+            )
+    if subspace.n_effective < 4 * (p + q):
+        found.append(
+            DiagnosisWarning(
+                "few_rows",
+                f"{subspace.n_effective:.0f} effective rows for {p} + {q} features: nuisance correlations below about "
+                f"{smallest_detectable_correlation(max(round(subspace.n_effective), p + q + 2), p, q):.2g} cannot be seen, and the "
+                "ratios' upper ends are uncertain.",
+            )
+        )
+    if subspace.is_reweighted:
+        found.append(
+            DiagnosisWarning(
+                "heavy_tails",
+                f"Rows are so unequal that they count as {n / subspace.excess_noise:.0f} equal ones; outlying rows were given "
+                "less weight.",
+            )
+        )
+    if not is_rehearsed:
+        found.append(
+            DiagnosisWarning(
+                "not_rehearsed",
+                f"{labels.n_labelled} labelled rows are too few to try the objectives on held-out ones; the recommendation "
+                "follows the separation ratios alone.",
+            )
+        )
+    for view in (pair.x, pair.y):
+        found += _about_unequal_scales(view)
         found += _about_outliers(view)
     return found
 
@@ -140,15 +216,20 @@ def _about_scales(view: PreparedView, variances: np.ndarray, options: ComponentO
                 f"R² of its components is shrunk; rescale {name} or pass a smaller alpha.",
             )
         )
-    if variances.max() > 1e6 * variances.min() and view.axes is None:
-        found.append(
-            DiagnosisWarning(
-                "unequal_scales",
-                f"Column variances of {name} differ by a factor of {variances.max() / variances.min():.1g}: gains follow the "
-                "largest columns; consider standardize=True (--standardize).",
-            )
+    return found + _about_unequal_scales(view)
+
+
+def _about_unequal_scales(view: PreparedView) -> list[DiagnosisWarning]:
+    variances = np.square(view.deviations * view.scale)
+    if variances.max() <= 1e6 * variances.min() or view.axes is not None:
+        return []
+    return [
+        DiagnosisWarning(
+            "unequal_scales",
+            f"Column variances of {view.samples.name} differ by a factor of {variances.max() / variances.min():.1g}: gains follow "
+            "the largest columns; consider standardize=True (--standardize).",
         )
-    return found
+    ]
 
 
 def _about_outliers(view: PreparedView) -> list[DiagnosisWarning]:

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from crossphase.components import ComponentAnalysis, Decomposition, Recovery
+from crossphase.objectives import Objective
+from crossphase.rehearsal.decision import Decision
+from crossphase.rehearsal.result import Estimate
 from crossphase.signals import SignalRule
+from crossphase.subspace import OperatorAnalysis, SubspaceAnalysis
 
 NEAR_ONE = 0.1  # a ratio within 10 % of 1 decides nothing: in-sample ratios have no interval that would
 _TOO_LITTLE = 0.01  # share of the labels' variance below which a view does not know the labels
 _AS_GOOD = 0.02  # difference of shares below which two views are equally informative
-
-
-class Objective(StrEnum):
-    """What to train."""
-
-    ALIGN = "align"
-    PREDICT_Y_FROM_X = "predict_y_from_x"
-    PREDICT_X_FROM_Y = "predict_x_from_y"
-    SINGLE_MODALITY_X = "single_modality_x"
-    SINGLE_MODALITY_Y = "single_modality_y"
-    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +25,8 @@ class Recommendation:
     objective: Objective
     reason: str  # a sentence or two
     confidence: float | None = None  # probability, where the method gives one; the published procedure does not
+    gain_over_best_single: Estimate | None = None  # expected change of the probe's score, where the objectives were rehearsed
+    gain_over_concat: Estimate | None = None
 
 
 CROSS_MODAL_NAMES = {
@@ -40,6 +34,66 @@ CROSS_MODAL_NAMES = {
     Objective.PREDICT_Y_FROM_X: "predict Y from X",
     Objective.PREDICT_X_FROM_Y: "predict X from Y",
 }
+DECIDED = 0.95  # probability from which something counts as known
+
+
+def recommend_from_subspace(subspace: SubspaceAnalysis, decision: Decision | None) -> Recommendation:
+    """What the rehearsal expects most of; without one, what the separation ratios say.
+
+    The ratios tell which cross-modal objective keeps the signal, not whether any of them beats the frozen views; the rehearsal
+    tells that. Where it prefers a cross-modal objective, the reason says what the ratios think of it.
+    """
+    if decision is None:
+        return _from_ratios(subspace)
+    reason = decision.reason
+    if decision.objective in _OPERATORS:
+        reason += " " + _what_it_keeps(_OPERATORS[decision.objective](subspace))
+    return Recommendation(
+        decision.objective, reason, 1 - decision.risk, decision.gain_over_best_single, decision.gain_over_concat
+    )
+
+
+_OPERATORS: dict[Objective, Callable[[SubspaceAnalysis], OperatorAnalysis]] = {
+    Objective.ALIGN: lambda s: s.alignment,
+    Objective.PREDICT_Y_FROM_X: lambda s: s.prediction,
+    Objective.PREDICT_X_FROM_Y: lambda s: s.prediction_reverse,
+}
+
+
+def _what_it_keeps(operator: OperatorAnalysis) -> str:
+    r = len(operator.signal)
+    if not r:
+        return "The separation ratios cannot tell what it keeps: neither view is seen to predict the labels."
+    return (
+        f"It keeps {operator.n_recovered} of {r} label direction{'s' if r > 1 else ''} above the nuisance "
+        f"(Δ {_span(operator)})."
+    )
+
+
+def _span(operator: OperatorAnalysis) -> str:
+    d = operator.delta
+    return f"{d.value:.2f}, 95 % from {d.low:.2f} to {'any height' if math.isinf(d.high) else f'{d.high:.2f}'}"
+
+
+def _from_ratios(subspace: SubspaceAnalysis) -> Recommendation:
+    if not subspace.n_directions:
+        return Recommendation(
+            Objective.UNDECIDED,
+            "Neither view predicts the labels better than chance, so they cannot tell signal from nuisance; try other labels or "
+            "label more pairs.",
+        )
+    operators = {objective: find(subspace) for objective, find in _OPERATORS.items()}
+    best = max(operators, key=lambda o: (operators[o].probability_above_one, operators[o].delta.value))
+    probability, span = operators[best].probability_above_one, _span(operators[best])
+    if probability >= DECIDED:
+        reason = f"Of the cross-modal objectives this one is surest to keep every label direction (Δ {span})."
+        return Recommendation(best, reason, probability)
+    if probability <= 1 - DECIDED:
+        reason = "No cross-modal objective keeps every label direction above the nuisance; both frozen views side by side do."
+        return Recommendation(Objective.CONCATENATE, reason, 1 - probability)
+    name = CROSS_MODAL_NAMES[best]
+    reason = f"The likeliest cross-modal objective, {name}, may or may not keep every label direction (Δ {span})."
+    return Recommendation(Objective.UNDECIDED, reason, probability)
 
 
 def recommend(recoveries: Mapping[Objective, Recovery], components: ComponentAnalysis) -> Recommendation:

@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from crossphase.components import ComponentAnalysis, Recovery
 from crossphase.composite import CompositeParameters
 from crossphase.diagnosis import serialize, text
 from crossphase.diagnosis.cautions import DiagnosisWarning
-from crossphase.diagnosis.recommend import Recommendation
+from crossphase.diagnosis.evidence import RatioEstimate
+from crossphase.diagnosis.recommend import DECIDED, Recommendation
+from crossphase.diagnosis.settings import DiagnosisSettings
+from crossphase.pairing import PairingAudit
+from crossphase.phase_parameters import PhaseParameters
 from crossphase.regimes import Regime
-from crossphase.signals import SignalRule
+from crossphase.rehearsal import Rehearsal
+from crossphase.shared_signal import SharedSignal
 from crossphase.spectra import NullCorrelations
+from crossphase.subspace import SubspaceAnalysis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True, slots=True)
-class RatioEstimate:
-    """A separation ratio: above 1, every signal direction stands above every nuisance direction."""
-
-    value: float  # >= 0; inf where no component is nuisance
-    low: float | None = None  # 95 % interval, where the method gives one; the published procedure does not
-    high: float | None = None
-    probability_above_one: float | None = None
-
-
-class Method(StrEnum):
-    """How signal is told from nuisance."""
-
-    COMPONENTS = "components"  # the published procedure
-
-
-@dataclass(frozen=True, slots=True)
-class DiagnosisSettings:
-    """Everything besides the data that the numbers depend on."""
-
-    method: Method
-    signal_rule: SignalRule
-    n_components: int
-    n_folds: int
-    n_permutations: int
-    alpha: float
-    ridge: float
-    standardize: bool
-    reduce_x: int | None  # principal components kept of X; None: all features
-    reduce_y: int | None
-    fold_seed: int
-    permutation_seed: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -62,6 +34,9 @@ class Diagnosis:
 
     regime: Regime  # for alignment and the direction X -> Y
     regime_reverse: Regime  # for alignment and the direction Y -> X
+    regime_probabilities: Mapping[Regime, float] | None  # None: the method gives none
+    regime_probabilities_reverse: Mapping[Regime, float] | None
+    n_pairs_to_decide: int | None  # pairs that would likely decide the regime; None where it is decided, or no number would
     recommendation: Recommendation
     delta_ca: RatioEstimate  # alignment
     delta_cp: RatioEstimate  # predicting Y from X
@@ -69,12 +44,18 @@ class Diagnosis:
     recovery_ca: Recovery
     recovery_cp: Recovery
     recovery_cp_reverse: Recovery
-    composite: CompositeParameters
-    components: ComponentAnalysis
+    phase_parameters: PhaseParameters
+    subspace: SubspaceAnalysis | None  # of method "subspace"
+    rehearsal: Rehearsal | None  # where asked for, and labels are enough
+    shared_signal: SharedSignal | None
+    pairing: PairingAudit | None
+    components: ComponentAnalysis | None  # of method "components", as the next
+    composite: CompositeParameters | None
     null_correlations: NullCorrelations
     warnings: tuple[DiagnosisWarning, ...]
     settings: DiagnosisSettings
     n_samples: int
+    n_labelled: int
     n_features_x: int
     n_features_y: int
     dtype_x: str
@@ -87,18 +68,23 @@ class Diagnosis:
     version: str  # of crossphase
 
     @property
+    def is_decided(self) -> bool:
+        """Whether the regime of X -> Y is known with 95 % probability."""
+        return self.regime_probabilities is not None and max(self.regime_probabilities.values()) >= DECIDED
+
+    @property
     def n_recovered_ca(self) -> int:
-        """Signal components of the coherence above its nuisance."""
+        """Signal directions of the coherence above its nuisance."""
         return self.recovery_ca.n_recovered
 
     @property
     def n_recovered_cp(self) -> int:
-        """Signal components of the prediction operator X -> Y above its nuisance."""
+        """Signal directions of the prediction operator X -> Y above its nuisance."""
         return self.recovery_cp.n_recovered
 
     @property
     def n_recovered_cp_reverse(self) -> int:
-        """Signal components of the prediction operator Y -> X above its nuisance."""
+        """Signal directions of the prediction operator Y -> X above its nuisance."""
         return self.recovery_cp_reverse.n_recovered
 
     def __repr__(self) -> str:

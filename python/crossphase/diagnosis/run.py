@@ -2,67 +2,103 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from crossphase import _core
 from crossphase._scalars import check_choice, check_integer, check_number
+from crossphase._seeds import Seed, seed_sequence
 from crossphase._threads import resolve_n_threads
-from crossphase.components import FOLD_SEED, PERMUTATION_SEED, ComponentOptions, analyse_components, recover
-from crossphase.composite import derive_composite
-from crossphase.diagnosis.cautions import input_cautions, statistical_cautions
-from crossphase.diagnosis.recommend import Objective, recommend
+from crossphase.components import ComponentOptions
+from crossphase.diagnosis.cautions import DiagnosisWarning, input_cautions
+from crossphase.diagnosis.evidence import Evidence, evidence_from_components, evidence_from_subspace
 from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
-from crossphase.diagnosis.result import Diagnosis, DiagnosisSettings, Method, RatioEstimate
+from crossphase.diagnosis.result import Diagnosis
+from crossphase.diagnosis.settings import DiagnosisSettings, Method
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
-from crossphase.labels import encode_labels
+from crossphase.labels import LabelMatrix, encode_labels
+from crossphase.matching import RowMatch, as_ids, match_rows
 from crossphase.moments import CrossMoments
-from crossphase.pair import prepare_pair
+from crossphase.pair import PreparedPair, prepare_pair
+from crossphase.proxy_labels import make_proxy_labels
 from crossphase.readers import read_labels, read_samples
 from crossphase.regimes import classify
-from crossphase.samples import as_samples, require_finite
+from crossphase.rehearsal import AtUse
+from crossphase.row_blocks import check_groups
+from crossphase.samples import Samples, as_samples, require_finite
 from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
 
 _LOG = logging.getLogger(__name__)
+_ROWS_PER_COMPONENT = 10  # that reduce="auto" leaves a principal component of a view with too many features
 
 
 def diagnose(
     X: Any,
-    Y: Any,
-    labels: Any,
+    Y: Any = None,
+    labels: Any = None,
     *,
-    method: str = "components",
+    method: str = "subspace",
+    groups: Any = None,
+    ids: Any = None,
+    at_use: str = "both",
+    rehearse: bool = True,
+    audit: bool = True,
+    standardize: bool = False,
+    reduce: str | int | tuple[int | None, int | None] | None = "auto",
+    rng: Seed = 0,
     signal_rule: str = "elbow",
     n_components: int = 50,
     n_folds: int = 5,
     n_permutations: int = 30,
     alpha: float = 1.0,
     ridge: float = 1e-6,
-    standardize: bool = False,
-    reduce: int | tuple[int | None, int | None] | None = None,
     n_threads: int | None = None,
     backend: str | None = None,
-) -> Diagnosis:
-    """Should two paired embedding sets be aligned, one be predicted from the other, or neither?
+) -> Any:
+    """Should two paired embedding sets be aligned, one be predicted from the other, both, or neither?
 
     Parameters
     ----------
     X, Y : array of shape (n_samples, n_features_x) and (n_samples, n_features_y), or path of a ``.npy`` file
         Row i of one belongs to row i of the other. float16, bfloat16, float32 or float64, any strides, memory maps
-        included; never modified. Centred internally.
+        included; never modified. Centred internally. More than two views: a mapping of names to views, followed by the
+        labels (`crossphase.diagnose_pairs`).
     labels : array, list, mapping, pandas or polars frame, or path of a ``.npy`` or ``.csv`` file
         What the representation should keep. Strings, booleans and integers are classes, floats are measurements; several
-        columns are allowed (`crossphase.encode_labels`).
-    method : {"components"}
-        The published procedure (Algorithm 1 of the reference): components of the coherence and of the prediction operators
-        are called signal or nuisance by how well they predict the labels.
+        columns are allowed (`crossphase.encode_labels`). Rows may be unlabelled (None, NaN): their pairs still sharpen the
+        covariances. None: k-means clusters stand in (`crossphase.make_proxy_labels`), with a warning.
+    method : {"subspace", "components"}
+        ``subspace``: the labels define the signal subspace of each view; what remains is nuisance. Population values with
+        intervals. ``components``: the published procedure (Algorithm 1 of the reference), in-sample and without intervals.
+    groups : array of shape (n_samples,), optional
+        Subjects, donors, stars: rows of one group depend on each other. Widens the intervals, keeps groups whole in folds.
+    ids : pair or triple of sequences, optional
+        Names of the rows of X, of Y, and of the labels if they come in an order of their own; rows are matched by them.
+    at_use : {"both", "x", "y"}
+        Which views there will be when the representation is used.
+    rehearse : bool, default True
+        Try the objectives in closed form on held-out rows (`crossphase.rehearse`), and recommend by what that finds.
+    audit : bool, default True
+        Check the pairing of the rows (`crossphase.audit_pairing`), and test for any shared signal
+        (`crossphase.count_shared_directions`).
+    standardize : bool, default False
+        Divide each column by its standard deviation first. Scaling is part of the question for prediction: gains are in
+        units of the target.
+    reduce : "auto", int, (int or None, int or None), or None
+        Keep this many principal components of each view (of X, of Y). "auto": all, unless both views have more than half as
+        many features as there are rows; then at most a tenth of the rows, chosen without a look at the other view or the labels.
+        With ``components``, "auto" is None.
+    rng : int, numpy.random.SeedSequence or numpy.random.Generator, default 0
+        Of everything that is drawn. The published procedure has seeds of its own.
     signal_rule : {"elbow", "elbow_log", "permutation"}
-        Which of its three classifiers decides. All three are in the result.
+        Only for ``components``, as all that follow: which of its three classifiers decides. All three are in the result.
     n_components : int, default 50
         Components examined in each decomposition.
     n_folds, n_permutations : int, default 5 and 30
@@ -72,18 +108,13 @@ def diagnose(
     ridge : float, default 1e-6
         Added to every eigenvalue of both covariances (divided by n), in squared feature units: rescaling the data changes
         its meaning.
-    standardize : bool, default False
-        Divide each column by its standard deviation first. Scaling is part of the question for prediction: gains are in
-        units of the target.
-    reduce : int, or (int or None, int or None), optional
-        Keep this many principal components of each view (of X, of Y). Needed where features are many against rows.
     n_threads : int, optional
         Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
     backend : {"cpu", "reference"}, optional
 
     Returns
     -------
-    Diagnosis
+    Diagnosis, or PairwiseDiagnosis for a mapping of views
 
     Raises
     ------
@@ -99,8 +130,9 @@ def diagnose(
 
     Notes
     -----
-    One pass over the rows for the moments, one for the scores of each of six decompositions. Cost
-    O(n (p + q)² + (p + q)³ + n_permutations n n_components n_labels). The estimates are in-sample and carry no interval.
+    One pass over the rows for the moments, a few more for labels, leverages, tests and the rehearsal. Cost
+    O(n (p + q)²) plus a hundred simulated covariances of O((p + q)³) each. docs/subspace_method.md tells how the numbers are
+    made.
 
     References
     ----------
@@ -118,6 +150,7 @@ def diagnose(
     <Regime.BOTH: 'both'>
     """
     chosen_method = check_choice(method, "method", Method)
+    is_published = chosen_method is Method.COMPONENTS
     rule = check_choice(signal_rule, "signal_rule", SignalRule)
     options = ComponentOptions(
         n_components=check_integer(n_components, "n_components", least=1),
@@ -126,76 +159,108 @@ def diagnose(
         alpha=check_number(alpha, "alpha", above=0),
         ridge=check_number(ridge, "ridge", least=0),
     )
-    kept = _checked_reduce(reduce)
-    if not isinstance(standardize, bool | np.bool_):
-        raise InputTypeError(f"standardize must be True or False; got {standardize!r}.")
+    use = check_choice(at_use, "at_use", AtUse)
+    asked = _checked_reduce(reduce)
+    for name, flag in (("standardize", standardize), ("rehearse", rehearse), ("audit", audit)):
+        if not isinstance(flag, bool | np.bool_):
+            raise InputTypeError(f"{name} must be True or False; got {flag!r}.")
     threads = resolve_n_threads(n_threads)
+    if isinstance(X, Mapping):
+        from crossphase.pairwise import diagnose_pairs  # noqa: PLC0415  (stands above this module)
+
+        given = {name: value for name, value in locals().items() if name in _OPTIONS}
+        return diagnose_pairs(X, Y if labels is None else labels, **given)
+    seed = seed_sequence(rng)
 
     x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
-    label_matrix = encode_labels(read_labels(labels) if isinstance(labels, str | os.PathLike) else labels)
-    require_enough_rows(x, y, label_matrix, options.n_folds)
+    raw_labels = read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
+    rows: RowMatch | None = None
+    if ids is not None:
+        x, y, rows = _matched(x, y, ids)
+        groups = None if groups is None else np.asarray(groups)[rows.rows_x]
+    proxy_notes: tuple[tuple[str, str], ...] = ()
+    if raw_labels is None:
+        proxies = make_proxy_labels(x.values, y.values, rng=seed, n_threads=threads)
+        label_matrix, proxy_notes = encode_labels(proxies.labels), proxies.warnings
+    else:
+        label_matrix = encode_labels(raw_labels, allow_missing=not is_published)
+        if rows is not None:
+            label_matrix = label_matrix.take(rows.rows_x if rows.rows_labels is None else rows.rows_labels)
+    require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
+    group_codes = None if groups is None else check_groups(groups, x.n_samples)
     for samples in (x, y):
         require_finite(samples, threads)
 
     _LOG.info("moments of %d pairs, %d + %d features", x.n_samples, x.n_features, y.n_features)
     moments = CrossMoments(x.n_features, y.n_features, n_threads=threads, backend=backend)
     moments._update_checked([x, y])
-    pair = prepare_pair(x, y, moments, standardize=bool(standardize), reduce=kept)
-    require_more_rows_than_features(pair, kept)
-    nulls = null_correlations(x.n_samples, pair.x.n_prepared, pair.y.n_prepared)
-
-    _LOG.info("components, %d label columns, %d permutations", label_matrix.n_columns, options.n_permutations)
-    components = analyse_components(pair, label_matrix.values, options, threads, backend)
-    recovery_ca, recovery_cp, recovery_cp_reverse = (
-        recover(decomposition.spectrum, decomposition.signals[rule])
-        for decomposition in (components.cca, components.cp, components.cp_reverse)
-    )
-    recoveries = {
-        Objective.ALIGN: recovery_ca,
-        Objective.PREDICT_Y_FROM_X: recovery_cp,
-        Objective.PREDICT_X_FROM_Y: recovery_cp_reverse,
-    }
-    cautions = input_cautions(pair, label_matrix)
+    kept = (None, None) if is_published and isinstance(asked, str) else asked
+    pair = _with_few_enough_features(x, y, moments, standardize=bool(standardize), asked=kept)
+    require_more_rows_than_features(pair, (None, None) if isinstance(kept, str) else kept)
+    cautions = input_cautions(pair, label_matrix) + [DiagnosisWarning(code, text) for code, text in proxy_notes]
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
-    cautions += statistical_cautions(pair, options, components, recoveries, nulls.level_95)
+    evidence = (
+        evidence_from_components(pair, label_matrix, options, rule, threads, backend)
+        if is_published
+        else evidence_from_subspace(
+            pair,
+            label_matrix,
+            group_codes,
+            at_use=use,
+            rehearse=bool(rehearse),
+            audit=bool(audit),
+            seed=seed,
+            n_threads=threads,
+            backend=backend,
+        )
+    )
+    settings = DiagnosisSettings(
+        method=chosen_method,
+        standardize=bool(standardize),
+        reduce_x=None if pair.x.axes is None or pair.x.n_prepared == pair.x.rank else pair.x.n_prepared,
+        reduce_y=None if pair.y.axes is None or pair.y.n_prepared == pair.y.rank else pair.y.n_prepared,
+        at_use=use,
+        has_groups=groups is not None,
+        seed=f"{seed.entropy}{seed.spawn_key or ''}",
+        signal_rule=rule if is_published else None,
+        components=options if is_published else None,
+    )
+    return _assembled(pair, moments, label_matrix, evidence, cautions, settings)
+
+
+_OPTIONS = (
+    "method groups at_use rehearse audit standardize reduce rng signal_rule n_components n_folds n_permutations alpha ridge "
+    "n_threads backend"
+).split()
+
+
+def _assembled(
+    pair: PreparedPair,
+    moments: CrossMoments,
+    labels: LabelMatrix,
+    evidence: Evidence,
+    cautions: list[DiagnosisWarning],
+    settings: DiagnosisSettings,
+) -> Diagnosis:
+    x, y = pair.x.samples, pair.y.samples
     return Diagnosis(
-        regime=classify(recovery_ca.delta, recovery_cp.delta),
-        regime_reverse=classify(recovery_ca.delta, recovery_cp_reverse.delta),
-        recommendation=recommend(recoveries, components),
-        delta_ca=RatioEstimate(recovery_ca.delta),
-        delta_cp=RatioEstimate(recovery_cp.delta),
-        delta_cp_reverse=RatioEstimate(recovery_cp_reverse.delta),
-        recovery_ca=recovery_ca,
-        recovery_cp=recovery_cp,
-        recovery_cp_reverse=recovery_cp_reverse,
-        composite=derive_composite(components, rule),
-        components=components,
-        null_correlations=nulls,
-        warnings=tuple(cautions),
-        settings=DiagnosisSettings(
-            method=chosen_method,
-            signal_rule=rule,
-            n_components=options.n_components,
-            n_folds=options.n_folds,
-            n_permutations=options.n_permutations,
-            alpha=options.alpha,
-            ridge=options.ridge,
-            standardize=bool(standardize),
-            reduce_x=kept[0],
-            reduce_y=kept[1],
-            fold_seed=FOLD_SEED,
-            permutation_seed=PERMUTATION_SEED,
-        ),
+        regime=classify(evidence.delta_ca.value, evidence.delta_cp.value),
+        regime_reverse=classify(evidence.delta_ca.value, evidence.delta_cp_reverse.value),
+        **{f.name: getattr(evidence, f.name) for f in dataclasses.fields(evidence) if f.name != "cautions"},
+        null_correlations=null_correlations(x.n_samples, pair.x.n_prepared, pair.y.n_prepared),
+        warnings=(*cautions, *evidence.cautions),
+        settings=settings,
         n_samples=x.n_samples,
+        n_labelled=labels.n_labelled,
         n_features_x=x.n_features,
         n_features_y=y.n_features,
         dtype_x=x.dtype_name,
         dtype_y=y.dtype_name,
         constant_columns_x=pair.x.constant_columns,
         constant_columns_y=pair.y.constant_columns,
-        label_columns=label_matrix.column_names,
-        n_classes=label_matrix.n_classes,
+        label_columns=labels.column_names,
+        n_classes=labels.n_classes,
         backend=moments.backend,
         version=_core.__version__,
     )
@@ -205,11 +270,38 @@ def _read(values: Any, name: str) -> Any:
     return read_samples(values, name) if isinstance(values, str | os.PathLike) else values
 
 
-def _checked_reduce(reduce: Any) -> tuple[int | None, int | None]:
+def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
+    if isinstance(reduce, str):
+        if reduce != "auto":
+            raise InputValueError(f'reduce must be "auto", an integer, a pair of integers or None; got {reduce!r}.')
+        return reduce
     sides = tuple(reduce) if isinstance(reduce, tuple | list) else (reduce, reduce)
     if len(sides) != 2:
-        raise InputValueError(f"reduce must be an integer, a pair of integers or None; got {reduce!r}.")
+        raise InputValueError(f"reduce must be \"auto\", an integer, a pair of integers or None; got {reduce!r}.")
     for side in sides:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
     return sides
+
+
+def _with_few_enough_features(
+    x: Samples, y: Samples, moments: CrossMoments, *, standardize: bool, asked: str | tuple[int | None, int | None]
+) -> PreparedPair:
+    """The prepared pair; where it was left to us and rows are few, of so many principal components as they can carry."""
+    if not isinstance(asked, str):
+        return prepare_pair(x, y, moments, standardize=standardize, reduce=asked)
+    pair = prepare_pair(x, y, moments, standardize=standardize, reduce=(None, None))
+    if 2 * (pair.x.n_prepared + pair.y.n_prepared) <= x.n_samples:
+        return pair
+    most = max(1, x.n_samples // _ROWS_PER_COMPONENT)
+    return prepare_pair(x, y, moments, standardize=standardize, reduce=(most, most))
+
+
+def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMatch]:
+    """Rows of both views in the common order of their ids."""
+    if not isinstance(ids, tuple | list) or len(ids) not in (2, 3):
+        raise InputValueError("ids must be (ids_x, ids_y) or (ids_x, ids_y, ids_labels): the names of the rows of each.")
+    for samples, name, given in ((x, "ids_x", ids[0]), (y, "ids_y", ids[1])):
+        as_ids(given, name, samples.n_samples)
+    found = match_rows(*ids)
+    return Samples(x.values[found.rows_x], x.name), Samples(y.values[found.rows_y], y.name), found

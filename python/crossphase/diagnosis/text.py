@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, NEAR_ONE, Objective
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, DECIDED, NEAR_ONE
+from crossphase.objectives import Objective
 from crossphase.regimes import Regime
 
 if TYPE_CHECKING:
     from crossphase.components import Recovery
+    from crossphase.diagnosis.evidence import RatioEstimate
     from crossphase.diagnosis.result import Diagnosis
+    from crossphase.rehearsal import Rehearsal
+    from crossphase.shared_signal import SharedSignal
+    from crossphase.subspace import Estimate, SubspaceAnalysis
 
 WIDTH = 80
 
@@ -25,8 +31,10 @@ ADVICE = {
     Objective.ALIGN: "align X and Y",
     Objective.PREDICT_Y_FROM_X: "predict Y from X",
     Objective.PREDICT_X_FROM_Y: "predict X from Y",
-    Objective.SINGLE_MODALITY_X: "no cross-modal model; X alone, or X and Y side by side",
-    Objective.SINGLE_MODALITY_Y: "no cross-modal model; Y alone, or X and Y side by side",
+    Objective.JOINT: "align X and Y and predict Y from X at once",
+    Objective.CONCATENATE: "no cross-modal model; X and Y side by side",
+    Objective.SINGLE_MODALITY_X: "no cross-modal model; X alone",
+    Objective.SINGLE_MODALITY_Y: "no cross-modal model; Y alone",
     Objective.UNDECIDED: "undecided",
 }
 
@@ -37,6 +45,20 @@ def describe(diagnosis: Diagnosis) -> str:
     lines = [
         f"What to train: {ADVICE[d.recommendation.objective]}",
         *_wrapped(d.recommendation.reason, "  "),
+        "",
+        *(_published_evidence(d) if d.subspace is None else _subspace_evidence(d, d.subspace)),
+        "",
+        *_wrapped(_input(d), "  "),
+    ]
+    for warning in d.warnings:
+        lines += _wrapped(f"[{warning.code}] {warning.message}", "  ! ")
+    return "\n".join(lines)
+
+
+def _published_evidence(d: Diagnosis) -> list[str]:
+    composite = d.composite
+    assert composite is not None
+    return [
         *_wrapped("(Published procedure: in-sample, no interval. A ratio near 1 decides nothing.)", "  "),
         "",
         f"  {'objective':<18}{'ratio Δ':>9}{'signal kept':>13}{'weakest signal':>16}{'top nuisance':>14}",
@@ -52,17 +74,118 @@ def describe(diagnosis: Diagnosis) -> str:
             "  ",
         ),
         *_wrapped(
-            f"Phase plane: κ {d.composite.kappa:.3g}, ν {d.composite.nu:.3g}. These composite estimates imply "
-            f"{REGIME_NAMES[d.composite.regime]} (X → Y), {REGIME_NAMES[d.composite.regime_reverse]} (Y → X); the verdict "
+            f"Phase plane: κ {composite.kappa:.3g}, ν {composite.nu:.3g}. These composite estimates imply "
+            f"{REGIME_NAMES[composite.regime]} (X → Y), {REGIME_NAMES[composite.regime_reverse]} (Y → X); the verdict "
             "uses the ratios above.",
             "  ",
         ),
-        "",
-        *_wrapped(_input(d), "  "),
     ]
-    for warning in d.warnings:
-        lines += _wrapped(f"[{warning.code}] {warning.message}", "  ! ")
-    return "\n".join(lines)
+
+
+def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
+    lines = [
+        f"  {'objective':<18}{'ratio Δ':>9}{'95 % interval':>17}{'P(Δ > 1)':>10}{'directions kept':>17}",
+        *(
+            _row_with_interval(CROSS_MODAL_NAMES[objective], ratio, recovery)
+            for objective, ratio, recovery in (
+                (Objective.ALIGN, d.delta_ca, d.recovery_ca),
+                (Objective.PREDICT_Y_FROM_X, d.delta_cp, d.recovery_cp),
+                (Objective.PREDICT_X_FROM_Y, d.delta_cp_reverse, d.recovery_cp_reverse),
+            )
+        ),
+        "",
+        *_wrapped(_regimes(d), "  "),
+        *_wrapped(_values(d, subspace), "  "),
+    ]
+    if d.rehearsal is not None:
+        lines += ["", *_rehearsal_table(d.rehearsal)]
+    if d.shared_signal is not None:
+        lines += ["", *_wrapped(_shared(d.shared_signal), "  ")]
+    if d.pairing is not None and d.pairing.is_intact:
+        lines += _wrapped(f"Pairing of the rows: nothing speaks against it (p = {d.pairing.p_value:.2g}).", "  ")
+    return lines
+
+
+def _row_with_interval(name: str, ratio: RatioEstimate, recovery: Recovery) -> str:
+    probability = ratio.probability_above_one
+    assert ratio.low is not None and ratio.high is not None and probability is not None
+    mark = "✓" if probability >= DECIDED else "✗" if probability <= 1 - DECIDED else "≈"
+    interval = f"{number(ratio.low)} to {number(ratio.high)}" if recovery.n_signal else "–"
+    kept = f"{recovery.n_recovered} of {recovery.n_signal}"
+    return f"{mark} {name:<18}{number(ratio.value):>9}{interval:>17}{_percent(probability):>10}{kept:>17}"
+
+
+def _percent(probability: float) -> str:
+    return "< 1 %" if probability < 0.01 else "> 99 %" if probability > 0.99 else f"{probability:.0%}".replace("%", " %")
+
+
+def _regimes(d: Diagnosis) -> str:
+    def of(regime: Regime, probabilities: Mapping[Regime, float] | None) -> str:
+        assert probabilities is not None
+        return f"{REGIME_NAMES[regime]} ({_percent(probabilities[regime])})"
+
+    sentence = (
+        f"Regime: {of(d.regime, d.regime_probabilities)} for X → Y, {of(d.regime_reverse, d.regime_probabilities_reverse)} for "
+        "Y → X."
+    )
+    if not d.is_decided and d.n_pairs_to_decide is not None:
+        sentence += f" Undecided; about {d.n_pairs_to_decide:,} pairs would decide it.".replace(",", " ")
+    elif not d.is_decided:
+        sentence += " Undecided."
+    return sentence
+
+
+def _values(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
+    a = subspace.alignment
+    if not a.signal:
+        return "Δ = weakest signal / top nuisance; the labels show no signal direction, so there is no ratio."
+    weakest, top = a.signal[-1], a.largest_nuisance
+    return (
+        "Δ = weakest label direction / top nuisance, of canonical correlations for alignment and of gains, in units of the "
+        f"target, for prediction; ✓ surely above 1, ✗ surely below. Weakest label correlation {_interval(weakest)}, top nuisance "
+        f"correlation {_interval(top)}; in the sample {a.in_sample_signal[-1]:.2f} and "
+        f"{a.in_sample_nuisance[0] if len(a.in_sample_nuisance) else 0:.2f}, where independent data of this size would show "
+        f"{d.null_correlations.level_95:.2f}."
+    )
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
+
+
+_CANDIDATE_NAMES = {
+    "x": "X as it is",
+    "y": "Y as it is",
+    "concat": "X and Y side by side",
+    "ca": "aligned, both",
+    "ca_x": "aligned, X alone",
+    "ca_y": "aligned, Y alone",
+    "cp": "X trained to predict Y",
+    "cp_reverse": "Y trained to predict X",
+    "joint": "X aligned and predicting",
+}
+
+
+def _rehearsal_table(rehearsal: Rehearsal) -> list[str]:
+    metric = "balanced accuracy" if rehearsal.metric == "balanced_accuracy" else "R²"
+    heads = [f"{b.n_train_labels:.0f} labels" for b in rehearsal.budgets]
+    lines = [f"  {f'Rehearsal, {metric}':<26}" + "".join(f"{head:>16}" for head in heads)]
+    for candidate in rehearsal.budgets[0].candidates:
+        scores = [b.score(candidate) for b in rehearsal.budgets]
+        cells = "".join(f"{f'{s.value:.3f} ± {1.96 * s.standard_error:.3f}':>16}" for s in scores)
+        lines.append(f"  {_CANDIDATE_NAMES[candidate]:<26}{cells}")
+    lines.append(f"  {'(chance)':<26}" + "".join(f"{rehearsal.chance:>16.3f}" for _ in heads))
+    return lines
+
+
+def _shared(shared: SharedSignal) -> str:
+    n = shared.n_directions
+    if not n:
+        return f"Shared signal: none beyond chance (p = {shared.p_values[0]:.2g})."
+    return (
+        f"Shared signal: {n} direction{'s' if n > 1 else ''} beyond chance at the 5 % level (first p = {shared.p_values[0]:.2g}); "
+        f"a correlation below {shared.smallest_detectable:.2f} would not show."
+    )
 
 
 def number(value: float) -> str:
@@ -88,11 +211,13 @@ def _input(d: Diagnosis) -> str:
     if (d.settings.reduce_x, d.settings.reduce_y) != (None, None):
         kept = [str(side) if side is not None else "all" for side in (d.settings.reduce_x, d.settings.reduce_y)]
         steps.append(f"reduced to {kept[0]} + {kept[1]} principal components")
+    how = f"method {d.settings.method}"
+    if d.settings.components is not None and d.components is not None:
+        options = d.settings.components
+        how += f"/{d.settings.signal_rule}, {len(d.components.cca.spectrum)} components, {options.n_permutations} permutations"
     return (
         f"{d.n_samples} pairs, {d.n_features_x} + {d.n_features_y} features ({d.dtype_x}, {d.dtype_y}"
-        f"{', ' + ', '.join(steps) if steps else ''}), {_labels(d)}; method "
-        f"{d.settings.method}/{d.settings.signal_rule}, {len(d.components.cca.spectrum)} components, "
-        f"{d.settings.n_permutations} permutations; crossphase {d.version}, backend {d.backend}."
+        f"{', ' + ', '.join(steps) if steps else ''}), {_labels(d)}; {how}; crossphase {d.version}, backend {d.backend}."
     )
 
 

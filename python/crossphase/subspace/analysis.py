@@ -13,6 +13,7 @@ import numpy as np
 from crossphase._seeds import derived_generator
 from crossphase._threads import single_threaded_blas
 from crossphase.pair import PreparedPair
+from crossphase.phase_parameters import PhaseParameters
 from crossphase.regimes import Regime
 from crossphase.subspace.fit import FittedValues, fit_values
 from crossphase.subspace.label_space import LabelSpace, find_label_space
@@ -68,6 +69,7 @@ class SubspaceAnalysis:
     prediction_reverse: OperatorAnalysis
     regime_probabilities: Mapping[Regime, float]  # for alignment and X -> Y
     regime_probabilities_reverse: Mapping[Regime, float]
+    phase_parameters: PhaseParameters
     label_space: LabelSpace
     label_directions: np.ndarray  # (n_columns, r): weights on the label columns as encoded
     n_effective: float  # pairs of equal rows that would be as noisy
@@ -84,6 +86,7 @@ def analyse_subspace(
     pair: PreparedPair,
     labels: np.ndarray,
     is_labelled: np.ndarray,
+    groups: np.ndarray | None = None,
     *,
     seed: np.random.SeedSequence,
     n_threads: int,
@@ -96,8 +99,10 @@ def analyse_subspace(
     labels : array, shape (n_samples, n_columns)
         Numeric; rows without labels hold anything finite.
     is_labelled : array of bool, shape (n_samples,)
+    groups : array of int, shape (n_samples,), optional
+        Rows of one group depend on each other; they count as fewer.
     """
-    statistics = pair_statistics(pair, labels, is_labelled, n_threads=n_threads, backend=backend)
+    statistics = pair_statistics(pair, labels, is_labelled, groups, n_threads=n_threads, backend=backend)
     with single_threaded_blas():
         space = find_label_space(statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2)))
         populations = _populations(statistics, space)
@@ -116,6 +121,7 @@ def analyse_subspace(
         prediction_reverse,
         _regime_probabilities(alignment, prediction),
         _regime_probabilities(alignment, prediction_reverse),
+        _phase_parameters(statistics, space, alignment.largest_nuisance.value),
         space,
         statistics.label_whitener @ space.directions,
         statistics.rows.pairs,
@@ -136,6 +142,24 @@ def _populations(s: PairStatistics, space: LabelSpace) -> list[Population]:
             s.prediction_reverse, label_y, s.raw_labels_x @ basis, _residual(s.cov_xx, s.prediction_reverse, s), shares_y, s.rows
         ),
     ]
+
+
+def _phase_parameters(s: PairStatistics, space: LabelSpace, nu: float) -> PhaseParameters:
+    """Means over the directions along which the views, in their own units, covary with the labels."""
+    p, q = s.coherence.shape
+    r = space.directions.shape[1]
+    x, y = (np.linalg.qr(raw @ space.directions)[0] for raw in (s.raw_labels_x, s.raw_labels_y))
+    variance_x, variance_y = (float(np.sum(v * (cov @ v))) for v, cov in ((x, s.cov_xx), (y, s.cov_yy)))
+    shared = np.linalg.svd(x.T @ s.cov_xy @ y, compute_uv=False)
+    kappa2 = float(shared.mean()) if r else 0.0
+    return PhaseParameters(
+        kappa=math.sqrt(kappa2),
+        nu=nu,
+        gamma_x=max(variance_x / r - kappa2, 0.0) if r else 0.0,
+        gamma_y=max(variance_y / r - kappa2, 0.0) if r else 0.0,
+        gamma_tilde_x=(float(np.trace(s.cov_xx)) - variance_x) / max(p - r, 1),
+        gamma_tilde_y=(float(np.trace(s.cov_yy)) - variance_y) / max(q - r, 1),
+    )
 
 
 def _residual(cov: np.ndarray, prediction: np.ndarray, s: PairStatistics) -> np.ndarray:

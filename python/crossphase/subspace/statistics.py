@@ -31,6 +31,7 @@ class PairStatistics:
     prediction_reverse: np.ndarray  # (q, p): whitened Y with X in prepared units
     cov_xx: np.ndarray
     cov_yy: np.ndarray
+    cov_xy: np.ndarray
     labels_x: ViewLabels
     labels_y: ViewLabels
     raw_labels_x: np.ndarray  # (p, m), covariance of X, in prepared units, with whitened labels
@@ -42,7 +43,13 @@ class PairStatistics:
 
 
 def pair_statistics(
-    pair: PreparedPair, labels: np.ndarray, is_labelled: np.ndarray, *, n_threads: int, backend: str | None
+    pair: PreparedPair,
+    labels: np.ndarray,
+    is_labelled: np.ndarray,
+    groups: np.ndarray | None,
+    *,
+    n_threads: int,
+    backend: str | None,
 ) -> PairStatistics:
     """Statistics of a prepared pair; rows with heavy tails are given less weight first.
 
@@ -50,6 +57,8 @@ def pair_statistics(
     ----------
     labels : array, shape (n_samples, n_columns)
     is_labelled : array of bool, shape (n_samples,)
+    groups : array of int, shape (n_samples,), optional
+        Rows of one group depend on each other.
 
     Notes
     -----
@@ -68,7 +77,7 @@ def pair_statistics(
             for _ in range(_N_REWEIGHTINGS):
                 weights = _reweighted(pair, covariances, weights)
                 covariances = _weighted_covariances(pair, weights, n_threads, backend)
-        return _statistics(pair, covariances, weights, labels, is_labelled, rows, excess, is_heavy)
+        return _statistics(pair, covariances, weights, labels, is_labelled, groups, rows, excess, is_heavy)
 
 
 def _statistics(
@@ -77,6 +86,7 @@ def _statistics(
     weights: np.ndarray,
     labels: np.ndarray,
     is_labelled: np.ndarray,
+    groups: np.ndarray | None,
     rows: np.ndarray,
     excess: float,
     is_heavy: bool,
@@ -96,23 +106,27 @@ def _statistics(
     white_labels = centred @ whitener
     raw_x, raw_y = (_cross_with_labels(view, weights, white_labels, is_labelled) for view in (pair.x, pair.y))
     known = rows[is_labelled[rows]]
-    views, leverages = [], []
+    views, leverages, all_whitened = [], [], []
     for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
         whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
         leverage = np.square(whitened).sum(axis=1)
         leverages.append(leverage)
+        all_whitened.append(whitened)
         covariance = solve_triangular(lower, raw, lower=True)
         at_known = is_labelled[rows]
         residual = white_labels[known] - whitened[at_known] @ covariance
         weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
         views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
     noise = max(1.0, _excess_noise(*leverages))
+    if groups is not None:
+        noise *= _design_effect(*all_whitened, groups[rows])
     return PairStatistics(
         coherence,
         prediction,
         prediction_reverse,
         covariances.cov_xx,
         covariances.cov_yy,
+        covariances.cov_xy,
         *views,
         raw_x,
         raw_y,
@@ -154,6 +168,22 @@ def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
     ``E |C|² = Σ_i h_x,i h_y,i``, which is p q / n where all leverages are equal.
     """
     return float(np.mean(leverage_x * leverage_y) / (leverage_x.mean() * leverage_y.mean()))
+
+
+def _design_effect(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
+    """By which factor dependence within groups raises the noise of a sample coherence: ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``.
+
+    ``S_g`` sums the outer products of the group's whitened rows: the cluster-robust variance over the plain one. At most the
+    mean size of a group if all rows of a group are copies. Kish (1965), Survey Sampling, 5.4; Liang & Zeger (1986).
+    """
+    coherence = x.T @ y / len(x)
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    clustered = 0.0
+    for members in np.split(order, starts[1:]):
+        clustered += float(np.square(x[members].T @ y[members] - len(members) * coherence).sum())
+    plain = float(np.sum(np.square(x).sum(axis=1) * np.square(y).sum(axis=1)) - len(x) * np.square(coherence).sum())
+    return max(1.0, clustered / plain)
 
 
 def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarray) -> np.ndarray:
