@@ -227,7 +227,8 @@ def test_few_labels_among_many_pairs(rng):
     rows = rng.choice(n, 150, replace=False)
     found = rehearse(X, Y, labels[rows], labelled_rows=rows)
     assert found.n_labelled == 150
-    assert found.at(300).n_train_labels == pytest.approx(120)
+    assert found.n_folds == 10
+    assert found.at(300).n_train_labels == pytest.approx(135)
     np.testing.assert_array_equal(found.at(300).scores, found.at(None).scores)  # neither leaves anything to draw
 
 
@@ -343,7 +344,7 @@ def test_every_reason_names_numbers():
         ({"labelled_rows": np.zeros(40, dtype=int)}, InputValueError, "must not name a row twice"),
         ({"labelled_rows": np.ones(40, dtype=bool)}, InputValueError, r"np.flatnonzero\(mask\)"),
         ({"labelled_rows": np.arange(1, 41)}, InputValueError, r"must be in \[0, 40\); got 40 at position 39"),
-        ({"groups": np.zeros(40)}, InputValueError, "got 1 group for 5 folds"),
+        ({"groups": np.zeros(40)}, InputValueError, "got 1 group for 2 folds"),
         ({"n_folds": 25}, InputValueError, "at least 2 rows in each"),
         ({"rng": "a"}, InputTypeError, "rng must be an integer"),
     ],
@@ -357,7 +358,7 @@ def test_bad_input_gets_a_sentence(rng, arguments, error, sentence):
 def test_too_few_labels_get_a_sentence(rng):
     X, Y = rng.standard_normal((100, 3)), rng.standard_normal((100, 2))
     with pytest.raises(InputValueError, match="got 6 labelled rows"):
-        rehearse(X, Y, [0, 1] * 3, labelled_rows=np.arange(6))
+        rehearse(X, Y, [0, 1] * 3, labelled_rows=np.arange(6), n_folds=5)
 
 
 def test_unknown_names_get_a_sentence(rng):

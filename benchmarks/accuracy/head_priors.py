@@ -217,8 +217,7 @@ def report(rows: list[dict]) -> str:
         return np.array([of(row) for row in rows if row["budget"] == budget])
 
     lines = [
-        "| labels | head | regained share of what the other view adds, times sqrt(labels) | besides: mean | sd "
-        "| rehearsed - trained: mean | sd without sampling |",
+        "| labels | head | regained share, times sqrt(labels) | besides: mean | sd | rehearsed - trained: mean | sd of that |",
         "|---|---|---|---|---|---|---|",
     ]
     for budget in ("100", "300", "all"):

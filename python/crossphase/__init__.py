@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         cross_prediction,
         diagnosis,
         errors,
+        fold_moments,
+        folds,
         information,
         joint,
         labels,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         phase_diagram,
         reference,
         regimes,
+        rehearsal,
         ridge_cv,
         rus,
         signals,
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.fold_moments import FoldMoments
+    from crossphase.folds import assign_folds
     from crossphase.information import (
         InformationDecomposition,
         gaussian_information_bias,
@@ -71,6 +76,7 @@ if TYPE_CHECKING:
         classify,
         cp_boundary,
     )
+    from crossphase.rehearsal import Rehearsal, rehearse
     from crossphase.ridge_cv import component_r2
     from crossphase.rus import (
         FeatureTransforms,
@@ -101,6 +107,8 @@ _MODULES = (
     "cross_prediction",
     "diagnosis",
     "errors",
+    "fold_moments",
+    "folds",
     "information",
     "joint",
     "labels",
@@ -109,6 +117,7 @@ _MODULES = (
     "phase_diagram",
     "reference",
     "regimes",
+    "rehearsal",
     "ridge_cv",
     "rus",
     "signals",
@@ -125,6 +134,7 @@ _HOME = {
     "Diagnosis": "diagnosis",
     "DiagnosisWarning": "diagnosis",
     "FeatureTransforms": "rus",
+    "FoldMoments": "fold_moments",
     "InformationDecomposition": "information",
     "InputTypeError": "errors",
     "InputValueError": "errors",
@@ -145,11 +155,13 @@ _HOME = {
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "Rehearsal": "rehearsal",
     "SpikedModel": "spiked",
     "SpikedSample": "spiked",
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "assign_folds": "folds",
     "ca_boundary": "regimes",
     "classify": "regimes",
     "coherence": "spectra",
@@ -166,6 +178,7 @@ _HOME = {
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
     "prediction_operator": "spectra",
+    "rehearse": "rehearsal",
     "soft_bottleneck": "spiked",
     "whitening_matrix": "whitening",
 }
