@@ -79,7 +79,7 @@ def test_training_variance_survives_an_outlier_left_out(rng):
 
 
 def test_gathering_in_pieces_changes_nothing(data, monkeypatch):
-    X, Y, labels, folds = data
+    X, Y, _, folds = data
     whole = fold_moments(np.repeat(X, 8, axis=0), np.repeat(Y, 8, axis=0), np.repeat(folds, 8))
     monkeypatch.setattr("crossphase.fold_moments._CHUNK_BYTES", 1)  # pieces of 1024 rows, the least
     pieces = fold_moments(np.repeat(X, 8, axis=0), np.repeat(Y, 8, axis=0), np.repeat(folds, 8))

@@ -107,7 +107,6 @@ def rows_of_table(data: Path, n_seeds: int, only: list[str]) -> Iterator[dict[st
                 rng = np.random.default_rng([seed, place])
                 size = len(labels) if budget == "all" else min(int(budget), len(labels))
                 rows = np.sort(rng.choice(len(labels), size, replace=False))
-                n_folds = 5 if groups is None else min(5, len(np.unique(groups)))
                 start = time.perf_counter()
                 plans: dict[str, dict[str, str]] = {rule: {} for rule in RULES}
                 published = published_plan(X[rows], Y[rows], labels[rows])
@@ -120,7 +119,6 @@ def rows_of_table(data: Path, n_seeds: int, only: list[str]) -> Iterator[dict[st
                     labelled_rows=rows,
                     label_budgets=(None,),
                     groups=groups,
-                    n_folds=n_folds,
                     rng=seed,
                 )
                 for use in CHOICES:  # what is rehearsed does not depend on it
@@ -215,7 +213,7 @@ def main() -> None:
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
             partial = options.json.with_suffix(".partial")
-            partial.write_text(json.dumps({"rows": rows}, indent=1))
+            partial.write_text(json.dumps({"rows": rows}))
             partial.replace(options.json)
     print(table(rows))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
         cross_prediction,
         diagnosis,
         errors,
+        fold_moments,
+        folds,
         gain_theory,
         information,
         joint,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         proxy_labels,
         reference,
         regimes,
+        rehearsal,
         ridge_cv,
         rus,
         shared_signal,
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
         InputValueError,
         InputWarning,
     )
+    from crossphase.fold_moments import FoldMoments
+    from crossphase.folds import assign_folds
     from crossphase.gain_theory import (
         largest_noise_gain,
         population_gain,
@@ -115,6 +120,7 @@ if TYPE_CHECKING:
         classify,
         cp_boundary,
     )
+    from crossphase.rehearsal import Rehearsal, rehearse
     from crossphase.ridge_cv import component_r2
     from crossphase.rus import (
         FeatureTransforms,
@@ -149,6 +155,8 @@ _MODULES = (
     "cross_prediction",
     "diagnosis",
     "errors",
+    "fold_moments",
+    "folds",
     "gain_theory",
     "information",
     "joint",
@@ -163,6 +171,7 @@ _MODULES = (
     "proxy_labels",
     "reference",
     "regimes",
+    "rehearsal",
     "ridge_cv",
     "rus",
     "shared_signal",
@@ -183,6 +192,7 @@ _HOME = {
     "DiagnosisWarning": "diagnosis",
     "DuplicateRows": "pairing",
     "FeatureTransforms": "rus",
+    "FoldMoments": "fold_moments",
     "InformationDecomposition": "information",
     "InputTypeError": "errors",
     "InputValueError": "errors",
@@ -208,6 +218,7 @@ _HOME = {
     "RatioEstimate": "diagnosis",
     "Recommendation": "diagnosis",
     "Regime": "regimes",
+    "Rehearsal": "rehearsal",
     "RowMatch": "matching",
     "SharedSignal": "shared_signal",
     "SpikedModel": "spiked",
@@ -218,6 +229,7 @@ _HOME = {
     "WhiteningMatrix": "whitening",
     "__version__": "_core",
     "align_and_predict": "closed_forms",
+    "assign_folds": "folds",
     "audit_pairing": "pairing",
     "ca_boundary": "regimes",
     "canonical_tests_of": "canonical_tests",
@@ -247,6 +259,7 @@ _HOME = {
     "population_correlation": "canonical_theory",
     "population_gain": "gain_theory",
     "prediction_operator": "spectra",
+    "rehearse": "rehearsal",
     "sample_correlation": "canonical_theory",
     "sample_gain": "gain_theory",
     "smallest_detectable_correlation": "canonical_theory",

@@ -97,7 +97,7 @@ class PhaseDiagram:
 
     @classmethod
     def from_diagnosis(cls, diagnosis: Diagnosis | Mapping[str, Any], **changes: Any) -> PhaseDiagram:
-        """The plane of a diagnosed pair, with the pair on it, by its composite parameters.
+        """The plane of a diagnosed pair, with the pair on it, by its phase parameters.
 
         Parameters
         ----------
@@ -106,9 +106,9 @@ class PhaseDiagram:
         **changes
             Parameters of the class to use instead; `points` come after the pair's own.
         """
-        composite = _composite(diagnosis)
-        pair = PhasePoint(composite["kappa"], composite["nu"], "this pair")
-        given: dict[str, Any] = {name: composite[name] for name in Parameter}
+        parameters = _phase_parameters(diagnosis)
+        pair = PhasePoint(parameters["kappa"], parameters["nu"], "this pair")
+        given: dict[str, Any] = {name: parameters[name] for name in Parameter}
         return cls(**{**given, **changes, "points": (pair, *changes.get("points", ()))})
 
     @property
@@ -267,19 +267,19 @@ def _kappa_of_full_cp(gamma: float, gamma_tilde: float) -> float:
     return math.sqrt((gamma_tilde + math.sqrt(gamma_tilde * gamma_tilde + 4 * gamma_tilde * gamma)) / 2)
 
 
-def _composite(diagnosis: Diagnosis | Mapping[str, Any]) -> dict[str, float]:
+def _phase_parameters(diagnosis: Diagnosis | Mapping[str, Any]) -> dict[str, float]:
     """κ, ν and the four variances of a diagnosis, or a sentence."""
     if isinstance(diagnosis, Mapping):
-        composite = diagnosis.get("composite")
-        fields = dict(composite) if isinstance(composite, Mapping) else {}
+        found = diagnosis.get("phase_parameters")
+        fields = dict(found) if isinstance(found, Mapping) else {}
     else:
-        composite = getattr(diagnosis, "composite", None)
-        fields = dataclasses.asdict(composite) if composite is not None else {}
+        found = getattr(diagnosis, "phase_parameters", None)
+        fields = dataclasses.asdict(found) if found is not None else {}
     wanted = ("kappa", "nu", *Parameter)
     missing = [name for name in wanted if name not in fields]
     if missing:
         raise InputValueError(
-            f"this is not a diagnosis: its composite parameters lack {', '.join(missing)}. "
+            f"this is not a diagnosis: its phase parameters lack {', '.join(missing)}. "
             "Make one with crossphase.diagnose, or with crossphase diagnose ... --json result.json."
         )
-    return {name: check_number(fields[name], f"composite.{name} of the diagnosis") for name in wanted}
+    return {name: check_number(fields[name], f"phase_parameters.{name} of the diagnosis") for name in wanted}

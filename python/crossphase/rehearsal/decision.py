@@ -69,7 +69,8 @@ _PREDICTION_SHORTFALL = 0.25
 _ALIGNMENT_ERROR = 0.05
 _LEVEL = 10.0  # scores' common level is free
 
-MOST_RISK = 0.2  # probability of losing against the frozen views above which no cross-modal training is advised
+MOST_RISK = 0.25  # probability of losing against the frozen views above which no cross-modal training is advised
+LEAST_GAIN = 0.01  # what training must be expected to gain over no training
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
     rehearsal : Rehearsal
     label_budget : int or None
         One of the rehearsal's; None is "all labels".
-    most_risk : float, default 0.2
+    most_risk : float, default 0.25
         Largest probability of losing against the better single view that a cross-modal plan may have.
     """
     part = rehearsal.at(label_budget)
@@ -118,7 +119,7 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
         for plan, candidate in plans.items()
         if not plan.is_cross_modal or _risk(gain(candidate, single)) <= most_risk
     }
-    best = max(allowed, key=lambda plan: float(mean[place[allowed[plan]]]))
+    best = max(allowed, key=lambda plan: float(mean[place[allowed[plan]]]) - LEAST_GAIN * plan.is_cross_modal)
     chosen = allowed[best]
     over_single = gain(chosen, single)
     over_concat = gain(chosen, Candidate.CONCAT) if rehearsal.at_use is AtUse.BOTH else None

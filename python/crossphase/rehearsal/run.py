@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossphase._scalars import check_choice, check_integer, check_number
-from crossphase._seeds import Seed, seed_sequence
+from crossphase._seeds import Seed, derived_generator, seed_sequence
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.fold_moments import FoldMoments, moments_of_checked
@@ -25,6 +25,7 @@ from crossphase.samples import Samples, as_samples, require_finite, require_same
 
 _MOST_TRAIN = 600  # labelled rows a probe is trained on: with more, candidates rarely change places and time grows
 _MOST_HELD_OUT = 400  # labelled rows a fold is judged on: 5 folds then err by about 1 point of accuracy
+_FEW_LABELS = 500  # up to here heads, not probes, take the time, and probes need every label
 _N_DRAWS = 2  # label draws a fold, where the budget leaves a choice
 
 
@@ -66,7 +67,7 @@ def rehearse(
     at_use: str = "both",
     labelled_rows: Any = None,
     groups: Any = None,
-    n_folds: int = 5,
+    n_folds: int | None = None,
     rng: Seed = 0,
     n_threads: int | None = None,
 ) -> Rehearsal:
@@ -94,7 +95,8 @@ def rehearse(
         Positions of the rows that `labels` are of, where most pairs have none. Default: all rows.
     groups : array, shape (n_samples,), optional
         Rows of one group are never on both sides of a split, and count once in the intervals.
-    n_folds : int, default 5
+    n_folds : int, optional
+        Default: 5, or 10 where at most 500 rows are labelled, so that probes miss few of them; no more than there are groups.
     rng : int, SeedSequence or Generator
     n_threads : int, optional
 
@@ -126,11 +128,11 @@ def rehearse(
     rows = np.arange(n) if labelled_rows is None else _checked_rows(labelled_rows, n)
     targets = _targets(labels, rows, n)
     seed = seed_sequence(rng)
-    k = check_integer(n_folds, "n_folds", least=2)
+    k = _default_folds(len(rows), groups) if n_folds is None else check_integer(n_folds, "n_folds", least=2)
     classes = np.zeros(n, dtype=np.int64)
     strata = next((t.values for t in targets if t.is_classes), np.zeros(len(rows), dtype=np.int64))
     classes[rows] = 1 + strata
-    folds = assign_folds(n, k, groups=groups, classes=classes, rng=np.random.SeedSequence(seed.entropy, spawn_key=(0,)))
+    folds = assign_folds(n, k, groups=groups, classes=classes, rng=derived_generator(seed, 0))
     problem = _Problem(
         x=x,
         y=y,
@@ -177,7 +179,7 @@ def _rehearse_fold(
     problem: _Problem, moments: FoldMoments, fold: int
 ) -> tuple[float, list[list[tuple[Resample, ...]]]]:
     """The ridge taken, and for every budget the resamples of this fold, one a target and draw."""
-    generator = np.random.default_rng(np.random.SeedSequence(problem.seed.entropy, spawn_key=(1, fold)))
+    generator = derived_generator(problem.seed, 1, fold)
     ridge = _choose_ridge(moments, fold, problem.ridges)
     heads = fit_heads(moments.train(fold), width=problem.width, ridge=ridge)
     is_held_out = problem.folds[problem.labelled_rows] == fold
@@ -289,6 +291,11 @@ def _targets(labels: Any, rows: np.ndarray, n_samples: int) -> tuple[_Target, ..
         is_one_hot = len(columns) > 1
         targets.append(_Target(values.argmax(axis=1).astype(np.int64) if is_one_hot else values[:, 0]))
     return tuple(targets)
+
+
+def _default_folds(n_labelled: int, groups: Any) -> int:
+    most = n_labelled // 2 if groups is None else len(np.unique(np.asarray(groups)))
+    return max(2, min(10 if n_labelled <= _FEW_LABELS else 5, most))
 
 
 def _checked_rows(labelled_rows: Any, n_samples: int) -> np.ndarray:
