@@ -142,7 +142,6 @@ def test_resamples_match_canonical_correlations_of_the_rows(step: int, rng: np.r
     permutations = Permutations(*scores, None, 3, np.random.default_rng(2))
     signs = 2.0 * np.random.default_rng(1).integers(0, 2, (3, n)) - 1
     orders = np.random.default_rng(2)
-    fixed = np.hstack([np.ones((n, 1)), variates_y[:, :step]])
     for i, (flipped, permuted) in enumerate(
         zip(flips.largest_correlations(step, 1), permutations.largest_correlations(step, 1), strict=True)
     ):
@@ -150,8 +149,11 @@ def test_resamples_match_canonical_correlations_of_the_rows(step: int, rng: np.r
             (flipped, signs[i][:, None] * variates_x),
             (permuted, variates_x[orders.permutation(n)]),
         ):
-            residuals = rows[:, step:] - fixed @ np.linalg.lstsq(fixed, rows[:, step:], rcond=None)[0]
-            expected = np.linalg.norm(np.linalg.qr(residuals)[0].T @ variates_y[:, step:], 2)
+            fixed = np.hstack([np.ones((n, 1)), rows[:, :step], variates_y[:, :step]])
+            residuals = [
+                z - fixed @ np.linalg.lstsq(fixed, z, rcond=None)[0] for z in (rows[:, step:], variates_y[:, step:])
+            ]
+            expected = np.linalg.norm(np.linalg.qr(residuals[0])[0].T @ np.linalg.qr(residuals[1])[0], 2)
             assert found == pytest.approx(expected, rel=1e-9)  # squared in a Gram matrix: half the digits
 
 
