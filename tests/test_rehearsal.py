@@ -11,7 +11,8 @@ from sklearn.metrics import balanced_accuracy_score, r2_score
 
 from crossphase import InputTypeError, InputValueError
 from crossphase.fold_moments import fold_moments
-from crossphase.rehearsal import AtUse, BudgetRehearsal, Candidate, Plan, Rehearsal, decide, rehearse
+from crossphase.objectives import Objective
+from crossphase.rehearsal import AtUse, BudgetRehearsal, Candidate, Rehearsal, decide, rehearse
 from crossphase.rehearsal.candidates import INPUT_SHARE, fit_heads
 from crossphase.rehearsal.decision import posterior
 from crossphase.rehearsal.probes import predict_classes, predict_values
@@ -162,7 +163,7 @@ def test_alignment_wins_where_few_labels_meet_private_noise(rng):
     rehearsal = rehearse(X, Y, classes_of(s, 5, rng), label_budgets=(50,))
     part = rehearsal.at(50)
     assert part.difference("ca", "concat").low > 0
-    assert decide(rehearsal, 50).plan is Plan.ALIGN
+    assert decide(rehearsal, 50).objective is Objective.ALIGN
     assert decide(rehearsal, 50).gain_over_concat.low > 0
 
 
@@ -184,9 +185,9 @@ def test_a_single_view_wins_where_the_other_is_noise(rng):
     Y = rng.standard_normal((n, 400))
     rehearsal = rehearse(X, Y, classes_of(X, 5, rng), label_budgets=(100,))
     found = decide(rehearsal, 100)
-    assert found.plan is Plan.SINGLE_MODALITY_X
+    assert found.objective is Objective.SINGLE_MODALITY_X
     assert found.gain_over_concat.low > 0
-    assert decide(replace(rehearsal, at_use=AtUse.X), 100).plan is Plan.SINGLE_MODALITY_X
+    assert decide(replace(rehearsal, at_use=AtUse.X), 100).objective is Objective.SINGLE_MODALITY_X
 
 
 @pytest.mark.parametrize("n", [60, 1000])
@@ -200,7 +201,7 @@ def test_labels_of_noise_are_no_gain(rng, n):
         for candidate in part.candidates:
             score = part.score(candidate)
             assert abs(score.value - 0.25) < 4 * score.standard_error
-    assert decide(rehearsal).plan is Plan.UNDECIDED
+    assert decide(rehearsal).objective is Objective.UNDECIDED
 
 
 def test_measurements_are_judged_by_r2(rng):
@@ -277,33 +278,33 @@ def rehearsal_of(scores: dict[str, float], error: float, at_use: str = "both", n
 
 def test_certain_scores_decide():
     found = decide(rehearsal_of({"x": 0.8, "concat": 0.85}, 1e-4))
-    assert found.plan is Plan.CONCATENATE
+    assert found.objective is Objective.CONCATENATE
     assert found.gain_over_best_single.value == pytest.approx(0.05, abs=1e-3)
-    assert decide(rehearsal_of({"x": 0.8, "concat": 0.7}, 1e-4)).plan is Plan.SINGLE_MODALITY_X
-    assert decide(rehearsal_of({"y": 0.8, "concat": 0.7}, 1e-4)).plan is Plan.SINGLE_MODALITY_Y
-    assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp": 0.9}, 1e-4)).plan is Plan.PREDICT_Y_FROM_X
-    assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp_reverse": 0.9}, 1e-4)).plan is Plan.PREDICT_X_FROM_Y
+    assert decide(rehearsal_of({"x": 0.8, "concat": 0.7}, 1e-4)).objective is Objective.SINGLE_MODALITY_X
+    assert decide(rehearsal_of({"y": 0.8, "concat": 0.7}, 1e-4)).objective is Objective.SINGLE_MODALITY_Y
+    assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp": 0.9}, 1e-4)).objective is Objective.PREDICT_Y_FROM_X
+    assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp_reverse": 0.9}, 1e-4)).objective is Objective.PREDICT_X_FROM_Y
 
 
 def test_a_lucky_cross_modal_score_is_not_enough():
     """One point above the better view, with an error of four: not advised. Nor one point below, without error."""
     others = {str(c): 0.80 for c in Candidate}
-    assert not decide(rehearsal_of({**others, "y": 0.7, "ca": 0.81}, 0.04)).plan.is_cross_modal
-    assert not decide(rehearsal_of({**others, "cp": 0.79}, 1e-4, "x")).plan.is_cross_modal
+    assert not decide(rehearsal_of({**others, "y": 0.7, "ca": 0.81}, 0.04)).objective.is_cross_modal
+    assert not decide(rehearsal_of({**others, "cp": 0.79}, 1e-4, "x")).objective.is_cross_modal
 
 
 def test_risk_bounds_what_is_advised():
     lucky = rehearsal_of({"x": 0.60, "y": 0.5, "concat": 0.64, "cp": 0.64}, 0.02, "x")
-    assert decide(lucky, most_risk=1.0).plan is Plan.PREDICT_Y_FROM_X
+    assert decide(lucky, most_risk=1.0).objective is Objective.PREDICT_Y_FROM_X
     risk = decide(lucky, most_risk=1.0).risk
-    assert decide(lucky, most_risk=risk * 0.99).plan is Plan.SINGLE_MODALITY_X
-    assert decide(lucky, most_risk=risk * 1.01).plan is Plan.PREDICT_Y_FROM_X
+    assert decide(lucky, most_risk=risk * 0.99).objective is Objective.SINGLE_MODALITY_X
+    assert decide(lucky, most_risk=risk * 1.01).objective is Objective.PREDICT_Y_FROM_X
 
 
 def test_only_views_at_use_are_advised():
     everything = {"y": 0.99, "concat": 0.99, "ca": 0.99, "cp_reverse": 0.99, "ca_y": 0.99, "x": 0.5}
-    assert decide(rehearsal_of(everything, 1e-4, "x")).plan in (
-        Plan.SINGLE_MODALITY_X, Plan.PREDICT_Y_FROM_X, Plan.ALIGN, Plan.JOINT,
+    assert decide(rehearsal_of(everything, 1e-4, "x")).objective in (
+        Objective.SINGLE_MODALITY_X, Objective.PREDICT_Y_FROM_X, Objective.ALIGN, Objective.JOINT,
     )  # fmt: skip
     assert decide(rehearsal_of(everything, 1e-4, "x")).gain_over_concat is None
 

@@ -25,7 +25,8 @@ from statistics import mean
 import numpy as np
 
 from crossphase import diagnose
-from crossphase.rehearsal import AtUse, Candidate, Plan, decide, rehearse
+from crossphase.objectives import Objective
+from crossphase.rehearsal import AtUse, Candidate, decide, rehearse
 
 BUDGETS = ("100", "300", "all")
 CHOICES = {
@@ -122,7 +123,7 @@ def rows_of_table(data: Path, n_seeds: int, only: list[str]) -> Iterator[dict[st
                     rng=seed,
                 )
                 for use in CHOICES:  # what is rehearsed does not depend on it
-                    plans["rehearsal"][use] = str(decide(replace(rehearsal, at_use=AtUse(use))).plan)
+                    plans["rehearsal"][use] = str(decide(replace(rehearsal, at_use=AtUse(use))).objective)
                 seconds = time.perf_counter() - start
                 part = rehearsal.at(None)
                 labelled = "single_modality_" + str(part.best_single)
@@ -159,7 +160,7 @@ def judge(truth: dict, budget: str, use: str, plan: str) -> dict[str, float | bo
         "regret": 100 * (max(scores[c] for c in CHOICES[use]) - scores[choice]),
         "cross_modal": is_cross_modal,
         "harmful": is_cross_modal and scores[choice] < single - truth["spread"],
-        "undecided": plan == Plan.UNDECIDED,
+        "undecided": plan == Objective.UNDECIDED,
     }
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crossphase.rehearsal.candidates import AtUse, Candidate
-from crossphase.rehearsal.decision import Decision, Plan, decide
+from crossphase.rehearsal.decision import Decision, decide
 from crossphase.rehearsal.result import BudgetRehearsal, Estimate, Rehearsal
-from crossphase.rehearsal.run import rehearse
+from crossphase.rehearsal.run import rehearse, rehearse_checked
 
-__all__ = ["AtUse", "BudgetRehearsal", "Candidate", "Decision", "Estimate", "Plan", "Rehearsal", "decide", "rehearse"]
+__all__ = ["AtUse", "BudgetRehearsal", "Candidate", "Decision", "Estimate", "Rehearsal", "decide", "rehearse", "rehearse_checked"]

@@ -4,52 +4,34 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
+from crossphase.objectives import Objective
 from crossphase.rehearsal.candidates import AtUse, Candidate
 from crossphase.rehearsal.result import BudgetRehearsal, Estimate, Rehearsal
 
 
-class Plan(StrEnum):
-    """What to train, if anything."""
-
-    ALIGN = "align"
-    PREDICT_Y_FROM_X = "predict_y_from_x"
-    PREDICT_X_FROM_Y = "predict_x_from_y"
-    JOINT = "joint"
-    CONCATENATE = "concatenate"
-    SINGLE_MODALITY_X = "single_modality_x"
-    SINGLE_MODALITY_Y = "single_modality_y"
-    UNDECIDED = "undecided"
-
-    @property
-    def is_cross_modal(self) -> bool:
-        return self in _CROSS_MODAL
-
-
-_CROSS_MODAL = (Plan.ALIGN, Plan.PREDICT_Y_FROM_X, Plan.PREDICT_X_FROM_Y, Plan.JOINT)
 _CANDIDATES = {
     AtUse.X: {
-        Plan.SINGLE_MODALITY_X: Candidate.X,
-        Plan.PREDICT_Y_FROM_X: Candidate.CP,
-        Plan.ALIGN: Candidate.CA_X,
-        Plan.JOINT: Candidate.JOINT,
+        Objective.SINGLE_MODALITY_X: Candidate.X,
+        Objective.PREDICT_Y_FROM_X: Candidate.CP,
+        Objective.ALIGN: Candidate.CA_X,
+        Objective.JOINT: Candidate.JOINT,
     },
     AtUse.Y: {
-        Plan.SINGLE_MODALITY_Y: Candidate.Y,
-        Plan.PREDICT_X_FROM_Y: Candidate.CP_REVERSE,
-        Plan.ALIGN: Candidate.CA_Y,
+        Objective.SINGLE_MODALITY_Y: Candidate.Y,
+        Objective.PREDICT_X_FROM_Y: Candidate.CP_REVERSE,
+        Objective.ALIGN: Candidate.CA_Y,
     },
     AtUse.BOTH: {
-        Plan.CONCATENATE: Candidate.CONCAT,
-        Plan.SINGLE_MODALITY_X: Candidate.X,
-        Plan.SINGLE_MODALITY_Y: Candidate.Y,
-        Plan.PREDICT_Y_FROM_X: Candidate.CP,
-        Plan.PREDICT_X_FROM_Y: Candidate.CP_REVERSE,
-        Plan.ALIGN: Candidate.CA,
-        Plan.JOINT: Candidate.JOINT,
+        Objective.CONCATENATE: Candidate.CONCAT,
+        Objective.SINGLE_MODALITY_X: Candidate.X,
+        Objective.SINGLE_MODALITY_Y: Candidate.Y,
+        Objective.PREDICT_Y_FROM_X: Candidate.CP,
+        Objective.PREDICT_X_FROM_Y: Candidate.CP_REVERSE,
+        Objective.ALIGN: Candidate.CA,
+        Objective.JOINT: Candidate.JOINT,
     },
 }
 
@@ -77,7 +59,7 @@ LEAST_GAIN = 0.01  # what training must be expected to gain over no training
 class Decision:
     """Advice with what it is expected to gain."""
 
-    plan: Plan
+    objective: Objective
     gain_over_best_single: Estimate  # posterior mean, 95 % interval
     gain_over_concat: Estimate | None  # None unless both views are there at use
     risk: float  # probability that the better single view would have done better
@@ -125,7 +107,7 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
     over_concat = gain(chosen, Candidate.CONCAT) if rehearsal.at_use is AtUse.BOTH else None
     if all(part.score(c).low <= rehearsal.chance for c in plans.values()):
         return Decision(
-            Plan.UNDECIDED,
+            Objective.UNDECIDED,
             over_single,
             over_concat,
             _risk(over_single),
@@ -192,20 +174,20 @@ def _risk(gain: Estimate) -> float:
 
 
 _TEXT = {
-    Plan.ALIGN: "Aligning the two views",
-    Plan.PREDICT_Y_FROM_X: "Training X to predict Y",
-    Plan.PREDICT_X_FROM_Y: "Training Y to predict X",
-    Plan.JOINT: "Aligning and predicting at once",
-    Plan.CONCATENATE: "Both frozen views side by side, without cross-modal training,",
+    Objective.ALIGN: "Aligning the two views",
+    Objective.PREDICT_Y_FROM_X: "Training X to predict Y",
+    Objective.PREDICT_X_FROM_Y: "Training Y to predict X",
+    Objective.JOINT: "Aligning and predicting at once",
+    Objective.CONCATENATE: "Both frozen views side by side, without cross-modal training,",
 }
 
 
-def _reason(plan: Plan, single: Candidate, over_single: Estimate, over_concat: Estimate | None) -> str:
+def _reason(plan: Objective, single: Candidate, over_single: Estimate, over_concat: Estimate | None) -> str:
     def points(gain: Estimate) -> str:
         return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
 
     name = single.upper()
-    if plan in (Plan.SINGLE_MODALITY_X, Plan.SINGLE_MODALITY_Y):
+    if plan in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y):
         if over_concat is None:
             return f"No cross-modal training is likely enough to improve on frozen {name}."
         return f"Frozen {name} alone is expected to differ from both views side by side by {points(over_concat)}."

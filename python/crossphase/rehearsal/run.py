@@ -15,7 +15,7 @@ from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.fold_moments import FoldMoments, moments_of_checked
 from crossphase.folds import assign_folds
-from crossphase.labels import encode_labels
+from crossphase.labels import LabelMatrix, encode_labels
 from crossphase.reference.moments import to_float64
 from crossphase.rehearsal.candidates import AtUse, Candidate, Heads, fit_heads, inverse_scales, standardized
 from crossphase.rehearsal.probes import predict_classes, predict_values
@@ -78,7 +78,7 @@ def rehearse(
     X, Y : array, shapes (n_samples, n_features_x) and (n_samples, n_features_y)
         Row i of one belongs to row i of the other. Columns are standardized by the training rows of a fold; dead columns (a
         deviation below 1e-6 of the view's median one) are ignored.
-    labels : array, list, mapping or frame of n_samples rows, or of as many as `labelled_rows`
+    labels : array, list, mapping or frame of n_samples rows (None and NaN: no label), or of as many as `labelled_rows`
         Strings, booleans and integers are classes, probed by logistic regression (C = 0.1) and judged by balanced accuracy;
         floats are measurements, probed by ridge regression (alpha = 1) and judged by R². Several variables are averaged.
     n_components : int, default 64
@@ -124,11 +124,57 @@ def rehearse(
     require_same_rows(x, y)
     for samples in (x, y):
         require_finite(samples, threads)
+    if labelled_rows is None:
+        matrix = encode_labels(labels, allow_missing=True)
+        if matrix.n_samples != x.n_samples:
+            raise InputValueError(
+                f"labels must have one value for each of the {x.n_samples} rows of X and Y; got {matrix.n_samples}. Pass "
+                "labelled_rows where only some rows have labels."
+            )
+    else:
+        rows = _checked_rows(labelled_rows, x.n_samples)
+        own = encode_labels(labels)
+        if own.n_samples != len(rows):
+            raise InputValueError(
+                f"labels must have one value for each of the {len(rows)} labelled rows; got {own.n_samples}."
+            )
+        places = np.full(x.n_samples, -1)
+        places[rows] = np.arange(len(rows))
+        matrix = own.take(places)
+    return rehearse_checked(
+        x,
+        y,
+        matrix,
+        n_components=check_integer(n_components, "n_components", least=1),
+        ridges=_checked_ridges(ridge),
+        label_budgets=_checked_budgets(label_budgets),
+        at_use=use,
+        groups=groups,
+        n_folds=None if n_folds is None else check_integer(n_folds, "n_folds", least=2),
+        seed=seed_sequence(rng),
+        n_threads=threads,
+    )
+
+
+def rehearse_checked(
+    x: Samples,
+    y: Samples,
+    labels: LabelMatrix,
+    *,
+    n_components: int = 64,
+    ridges: tuple[float, ...] = (0.1, 1.0),
+    label_budgets: tuple[int | None, ...] = (100, 300, None),
+    at_use: AtUse = AtUse.BOTH,
+    groups: Any = None,
+    n_folds: int | None = None,
+    seed: np.random.SeedSequence,
+    n_threads: int,
+) -> Rehearsal:
+    """`rehearse` on arguments that have been checked: finite samples, encoded labels."""
     n = x.n_samples
-    rows = np.arange(n) if labelled_rows is None else _checked_rows(labelled_rows, n)
-    targets = _targets(labels, rows, n)
-    seed = seed_sequence(rng)
-    k = _default_folds(len(rows), groups) if n_folds is None else check_integer(n_folds, "n_folds", least=2)
+    rows = np.flatnonzero(labels.is_labelled)
+    targets = _targets(labels, rows)
+    k = _default_folds(len(rows), groups) if n_folds is None else n_folds
     classes = np.zeros(n, dtype=np.int64)
     strata = next((t.values for t in targets if t.is_classes), np.zeros(len(rows), dtype=np.int64))
     classes[rows] = 1 + strata
@@ -140,9 +186,9 @@ def rehearse(
         labelled_rows=rows,
         folds=folds,
         groups=None if groups is None else np.asarray(groups)[rows],
-        budgets=_checked_budgets(label_budgets),
-        width=check_integer(n_components, "n_components", least=1),
-        ridges=_checked_ridges(ridge),
+        budgets=label_budgets,
+        width=n_components,
+        ridges=ridges,
         seed=seed,
     )
     counts = np.bincount(folds, minlength=k)
@@ -156,11 +202,11 @@ def rehearse(
             f"labels must reach at least 2 folds and {2 * k} rows, two a fold; got {len(rows)} labelled rows in {n_judged} of "
             f"{k} folds. Label more rows, or use fewer folds."
         )
-    moments = moments_of_checked([x, y], folds, n_threads=threads)
-    with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
+    moments = moments_of_checked([x, y], folds, n_threads=n_threads)
+    with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
         parts = list(pool.map(lambda f: _rehearse_fold(problem, moments, f), range(k)))
     return Rehearsal(
-        at_use=use,
+        at_use=at_use,
         metric="balanced_accuracy" if targets[0].is_classes else "r2",
         chance=float(np.mean([1 / (t.values.max() + 1) if t.is_classes else 0.0 for t in targets])),
         budgets=tuple(
@@ -274,20 +320,14 @@ def _at_most(places: np.ndarray, size: int, generator: np.random.Generator) -> n
     return places if len(places) <= size else np.sort(generator.choice(places, size, replace=False))
 
 
-def _targets(labels: Any, rows: np.ndarray, n_samples: int) -> tuple[_Target, ...]:
-    matrix = encode_labels(labels)
-    if matrix.n_samples != len(rows):
-        raise InputValueError(
-            f"labels must have one value for each of the {len(rows)} labelled rows; got {matrix.n_samples}."
-            + ("" if len(rows) < n_samples else " Pass labelled_rows where only some rows have labels.")
-        )
+def _targets(matrix: LabelMatrix, rows: np.ndarray) -> tuple[_Target, ...]:
     variables: dict[str, list[int]] = {}
     n_classes = matrix.n_classes
     for column, name in enumerate(matrix.column_names):
         variables.setdefault(name.split("=", 1)[0] if n_classes and "=" in name else name, []).append(column)
     targets = []
     for columns in variables.values():
-        values = matrix.values[:, columns]
+        values = matrix.values[rows][:, columns]
         is_one_hot = len(columns) > 1
         targets.append(_Target(values.argmax(axis=1).astype(np.int64) if is_one_hot else values[:, 0]))
     return tuple(targets)
