@@ -283,7 +283,10 @@ def test_certain_scores_decide():
     assert decide(rehearsal_of({"x": 0.8, "concat": 0.7}, 1e-4)).objective is Objective.SINGLE_MODALITY_X
     assert decide(rehearsal_of({"y": 0.8, "concat": 0.7}, 1e-4)).objective is Objective.SINGLE_MODALITY_Y
     assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp": 0.9}, 1e-4)).objective is Objective.PREDICT_Y_FROM_X
-    assert decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp_reverse": 0.9}, 1e-4)).objective is Objective.PREDICT_X_FROM_Y
+    assert (
+        decide(rehearsal_of({"x": 0.6, "concat": 0.65, "cp_reverse": 0.9}, 1e-4)).objective
+        is Objective.PREDICT_X_FROM_Y
+    )
 
 
 def test_a_lucky_cross_modal_score_is_not_enough():

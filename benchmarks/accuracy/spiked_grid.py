@@ -77,7 +77,9 @@ def draw_problem(seed: int) -> Problem:
         rng=int(rng.integers(2**31)),
     )
     degrees = DEGREES_OF_FREEDOM[rng.integers(len(DEGREES_OF_FREEDOM))]
-    X, Y, signal = model.sample(n, rng=int(rng.integers(2**31)), **({} if degrees is None else {"degrees_of_freedom": degrees}))
+    X, Y, signal = model.sample(
+        n, rng=int(rng.integers(2**31)), **({} if degrees is None else {"degrees_of_freedom": degrees})
+    )
     labels, covered = _labels(label_kind, signal, rng)
     ratios = _label_defined_ratios(model, covered)
     return Problem(X, Y, labels, *ratios, label_kind, nuisance_kind, degrees, model, covered)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,14 +23,17 @@ from crossphase.phase_parameters import PhaseParameters
 from crossphase.principal_scores import principal_scores
 from crossphase.regimes import Regime
 from crossphase.rehearsal import AtUse, Rehearsal, decide, rehearse_checked
+from crossphase.samples import Samples
 from crossphase.shared_signal import SharedSignal, checked_options, count_in_scores
 from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
 from crossphase.subspace import OperatorAnalysis, SubspaceAnalysis, analyse_subspace
 
 _LOG = logging.getLogger(__name__)
-_REHEARSAL_FOLDS = 5
-_LEAST_UNITS_TO_REHEARSE = 20  # labelled rows or groups
+_N_SIGN_FLIPS = 99  # the smallest p-value is then 1 %
+_LEAST_GROUPS_TO_TEST = 7  # fewer sign flips than 1 / .05 otherwise
+_LEAST_UNITS_TO_REHEARSE = 20  # labelled rows
+_LEAST_GROUPS_TO_REHEARSE = 5
 _TOO_NEAR = 0.02  # log ratio below which no number of pairs is worth naming
 
 
@@ -86,11 +90,13 @@ def evidence_from_components(
     composite = derive_composite(components, rule)
     nulls = null_correlations(pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared)
     return Evidence(
-        *(RatioEstimate(recovery.delta) for recovery in (ca, cp, cp_reverse)),
-        ca,
-        cp,
-        cp_reverse,
-        PhaseParameters(
+        delta_ca=RatioEstimate(ca.delta),
+        delta_cp=RatioEstimate(cp.delta),
+        delta_cp_reverse=RatioEstimate(cp_reverse.delta),
+        recovery_ca=ca,
+        recovery_cp=cp,
+        recovery_cp_reverse=cp_reverse,
+        phase_parameters=PhaseParameters(
             composite.kappa,
             composite.nu,
             composite.gamma_x,
@@ -98,8 +104,8 @@ def evidence_from_components(
             composite.gamma_tilde_x,
             composite.gamma_tilde_y,
         ),
-        recommend(recoveries, components),
-        tuple(statistical_cautions(pair, options, components, recoveries, nulls.level_95)),
+        recommendation=recommend(recoveries, components),
+        cautions=tuple(statistical_cautions(pair, options, components, recoveries, nulls.level_95)),
         components=components,
         composite=composite,
     )
@@ -119,44 +125,67 @@ def evidence_from_subspace(
 ) -> Evidence:
     """By the subspace that the labels define, with what else there is to know before training."""
     x, y = pair.x.samples, pair.y.samples
-    _LOG.info("separation ratios, %d label columns", labels.n_columns)
-    subspace = analyse_subspace(
-        pair, labels.values, labels.is_labelled, groups, seed=seed, n_threads=n_threads, backend=backend
-    )
-    shared, pairing = None, None
-    if audit:
-        _LOG.info("pairing and shared signal")
-        pairing = audit_pairing(x.values, y.values, groups=groups, rng=seed, n_threads=n_threads)
-        options = checked_options("sign_flip", 0.05, 199)
-        if groups is None or len(np.unique(groups)) >= 7:
-            shared = count_in_scores(principal_scores(x), principal_scores(y), groups, options, seed, n_threads)
-    rehearsal = None
-    if rehearse and _can_rehearse(labels, groups):
-        _LOG.info("rehearsal of the objectives")
-        rehearsal = rehearse_checked(
-            x, y, labels, at_use=at_use, groups=groups, n_folds=_REHEARSAL_FOLDS, seed=seed, n_threads=n_threads
+    _LOG.info("separation ratios, pairing, rehearsal; %d label columns", labels.n_columns)
+    # Side by side: each has stretches that one core must do alone.
+    share = max(1, n_threads // 2)
+    is_tested = audit and (groups is None or len(np.unique(groups)) >= _LEAST_GROUPS_TO_TEST)
+    with ThreadPoolExecutor(n_threads) as pool:
+        rehearsed = None
+        if rehearse and _can_rehearse(labels, groups):
+            rehearsed = pool.submit(
+                rehearse_checked, x, y, labels, at_use=at_use, groups=groups, seed=seed, n_threads=share
+            )
+        analysed = pool.submit(
+            analyse_subspace,
+            pair,
+            labels.values,
+            labels.is_labelled,
+            groups,
+            seed=seed,
+            n_threads=share,
+            backend=backend,
         )
+        tested = pool.submit(_test_shared_signal, x, y, groups, seed, share) if is_tested else None
+        audited = (
+            pool.submit(audit_pairing, x.values, y.values, groups=groups, rng=seed, n_threads=share) if audit else None
+        )
+        subspace = analysed.result()
+        shared = None if tested is None else tested.result()
+        pairing = None if audited is None else audited.result()
+        rehearsal = None if rehearsed is None else rehearsed.result()
     decision = None if rehearsal is None else decide(rehearsal)
-    operators = (subspace.alignment, subspace.prediction, subspace.prediction_reverse)
+    ca, cp, cp_reverse = subspace.alignment, subspace.prediction, subspace.prediction_reverse
+    is_rehearsed = rehearsal is not None or not rehearse
     return Evidence(
-        *(_as_ratio(operator) for operator in operators),
-        *(_as_recovery(operator) for operator in operators),
-        subspace.phase_parameters,
-        recommend_from_subspace(subspace, decision),
-        tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=rehearsal is not None or not rehearse)),
-        subspace.regime_probabilities,
-        subspace.regime_probabilities_reverse,
-        _n_pairs_to_decide(operators[:2], x.n_samples),
-        subspace,
-        rehearsal,
-        shared,
-        pairing,
+        delta_ca=_as_ratio(ca),
+        delta_cp=_as_ratio(cp),
+        delta_cp_reverse=_as_ratio(cp_reverse),
+        recovery_ca=_as_recovery(ca),
+        recovery_cp=_as_recovery(cp),
+        recovery_cp_reverse=_as_recovery(cp_reverse),
+        phase_parameters=subspace.phase_parameters,
+        recommendation=recommend_from_subspace(subspace, decision),
+        cautions=tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=is_rehearsed)),
+        regime_probabilities=subspace.regime_probabilities,
+        regime_probabilities_reverse=subspace.regime_probabilities_reverse,
+        n_pairs_to_decide=_n_pairs_to_decide((ca, cp), x.n_samples),
+        subspace=subspace,
+        rehearsal=rehearsal,
+        shared_signal=shared,
+        pairing=pairing,
     )
+
+
+def _test_shared_signal(
+    x: Samples, y: Samples, groups: np.ndarray | None, seed: np.random.SeedSequence, n_threads: int
+) -> SharedSignal:
+    options = checked_options("sign_flip", 0.05, _N_SIGN_FLIPS)
+    return count_in_scores(principal_scores(x), principal_scores(y), groups, options, seed, n_threads)
 
 
 def _can_rehearse(labels: LabelMatrix, groups: np.ndarray | None) -> bool:
     n_units = labels.n_labelled if groups is None else len(np.unique(groups[labels.is_labelled]))
-    return n_units >= (_LEAST_UNITS_TO_REHEARSE if groups is None else _REHEARSAL_FOLDS)
+    return n_units >= (_LEAST_UNITS_TO_REHEARSE if groups is None else _LEAST_GROUPS_TO_REHEARSE)
 
 
 def _as_ratio(operator: OperatorAnalysis) -> RatioEstimate:

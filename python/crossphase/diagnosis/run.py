@@ -229,10 +229,24 @@ def diagnose(
     return _assembled(pair, moments, label_matrix, evidence, cautions, settings)
 
 
-_OPTIONS = (
-    "method groups at_use rehearse audit standardize reduce rng signal_rule n_components n_folds n_permutations alpha ridge "
-    "n_threads backend"
-).split()
+_OPTIONS = [
+    "method",
+    "groups",
+    "at_use",
+    "rehearse",
+    "audit",
+    "standardize",
+    "reduce",
+    "rng",
+    "signal_rule",
+    "n_components",
+    "n_folds",
+    "n_permutations",
+    "alpha",
+    "ridge",
+    "n_threads",
+    "backend",
+]
 
 
 def _assembled(
@@ -277,7 +291,7 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
         return reduce
     sides = tuple(reduce) if isinstance(reduce, tuple | list) else (reduce, reduce)
     if len(sides) != 2:
-        raise InputValueError(f"reduce must be \"auto\", an integer, a pair of integers or None; got {reduce!r}.")
+        raise InputValueError(f'reduce must be "auto", an integer, a pair of integers or None; got {reduce!r}.')
     for side in sides:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
@@ -300,7 +314,9 @@ def _with_few_enough_features(
 def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMatch]:
     """Rows of both views in the common order of their ids."""
     if not isinstance(ids, tuple | list) or len(ids) not in (2, 3):
-        raise InputValueError("ids must be (ids_x, ids_y) or (ids_x, ids_y, ids_labels): the names of the rows of each.")
+        raise InputValueError(
+            "ids must be (ids_x, ids_y) or (ids_x, ids_y, ids_labels): the names of the rows of each."
+        )
     for samples, name, given in ((x, "ids_x", ids[0]), (y, "ids_y", ids[1])):
         as_ids(given, name, samples.n_samples)
     found = match_rows(*ids)

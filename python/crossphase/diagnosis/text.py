@@ -116,7 +116,9 @@ def _row_with_interval(name: str, ratio: RatioEstimate, recovery: Recovery) -> s
 
 
 def _percent(probability: float) -> str:
-    return "< 1 %" if probability < 0.01 else "> 99 %" if probability > 0.99 else f"{probability:.0%}".replace("%", " %")
+    return (
+        "< 1 %" if probability < 0.01 else "> 99 %" if probability > 0.99 else f"{probability:.0%}".replace("%", " %")
+    )
 
 
 def _regimes(d: Diagnosis) -> str:

@@ -7,4 +7,14 @@ from crossphase.rehearsal.decision import Decision, decide
 from crossphase.rehearsal.result import BudgetRehearsal, Estimate, Rehearsal
 from crossphase.rehearsal.run import rehearse, rehearse_checked
 
-__all__ = ["AtUse", "BudgetRehearsal", "Candidate", "Decision", "Estimate", "Rehearsal", "decide", "rehearse", "rehearse_checked"]
+__all__ = [
+    "AtUse",
+    "BudgetRehearsal",
+    "Candidate",
+    "Decision",
+    "Estimate",
+    "Rehearsal",
+    "decide",
+    "rehearse",
+    "rehearse_checked",
+]

@@ -11,7 +11,6 @@ from crossphase.objectives import Objective
 from crossphase.rehearsal.candidates import AtUse, Candidate
 from crossphase.rehearsal.result import BudgetRehearsal, Estimate, Rehearsal
 
-
 _CANDIDATES = {
     AtUse.X: {
         Objective.SINGLE_MODALITY_X: Candidate.X,

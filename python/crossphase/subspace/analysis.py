@@ -104,7 +104,9 @@ def analyse_subspace(
     """
     statistics = pair_statistics(pair, labels, is_labelled, groups, n_threads=n_threads, backend=backend)
     with single_threaded_blas():
-        space = find_label_space(statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2)))
+        space = find_label_space(
+            statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2))
+        )
         populations = _populations(statistics, space)
         p, q = statistics.coherence.shape
         r = space.directions.shape[1]
@@ -137,9 +139,16 @@ def _populations(s: PairStatistics, space: LabelSpace) -> list[Population]:
     shares_x, shares_y = space.shares_x, space.shares_y
     return [
         CoherencePopulation(s.coherence, label_x, label_y, (shares_x, shares_y), s.rows),
-        PredictionPopulation(s.prediction, label_x, s.raw_labels_y @ basis, _residual(s.cov_yy, s.prediction, s), shares_x, s.rows),
         PredictionPopulation(
-            s.prediction_reverse, label_y, s.raw_labels_x @ basis, _residual(s.cov_xx, s.prediction_reverse, s), shares_y, s.rows
+            s.prediction, label_x, s.raw_labels_y @ basis, _residual(s.cov_yy, s.prediction, s), shares_x, s.rows
+        ),
+        PredictionPopulation(
+            s.prediction_reverse,
+            label_y,
+            s.raw_labels_x @ basis,
+            _residual(s.cov_xx, s.prediction_reverse, s),
+            shares_y,
+            s.rows,
         ),
     ]
 

@@ -37,7 +37,9 @@ class FittedValues:
     observed: SeparatedValues
 
 
-def fit_values(population: Population, draws: Sequence[WishartDraw], n_fitting: int, normals: np.ndarray) -> FittedValues:
+def fit_values(
+    population: Population, draws: Sequence[WishartDraw], n_fitting: int, normals: np.ndarray
+) -> FittedValues:
     """Fit a population's values, and draw from their confidence distribution.
 
     Parameters
@@ -55,7 +57,9 @@ def fit_values(population: Population, draws: Sequence[WishartDraw], n_fitting: 
         moved = population.to_scale(signal) + population.to_scale(observed.signal) - population.to_scale(mean_signal)
         signal = np.sort(population.from_scale(moved))[::-1]
         nuisance = population.inflated(nuisance, observed.nuisance, mean_nuisance)
-    return FittedValues(signal, nuisance, *_confidence_draws(population, signal, nuisance, draws, n_fitting, normals), observed)
+    return FittedValues(
+        signal, nuisance, *_confidence_draws(population, signal, nuisance, draws, n_fitting, normals), observed
+    )
 
 
 def _clean_start(population: Population) -> tuple[np.ndarray, np.ndarray]:
@@ -82,13 +86,17 @@ def _confidence_draws(
     standard deviations. How that mean moves is simulated with all values moved in proportion.
     """
     spread = np.array([_leading(population, population.simulate(signal, nuisance, draw)) for draw in draws])
-    deviations = spread.std(axis=0, ddof=1) * np.sqrt(1 + 1 / n_fitting)  # the fit compares with a mean of so many draws
+    deviations = spread.std(axis=0, ddof=1) * np.sqrt(
+        1 + 1 / n_fitting
+    )  # the fit compares with a mean of so many draws
     few = draws[:_DRAWS_PER_POINT]
     # The few draws are the same at every point: what sets them apart from all draws is taken off.
     offset = spread.mean(axis=0) - spread[: len(few)].mean(axis=0)
 
     def means_at(points: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-        means = [np.mean([_leading(population, population.simulate(*values, d)) for d in few], axis=0) for values in points]
+        means = [
+            np.mean([_leading(population, population.simulate(*values, d)) for d in few], axis=0) for values in points
+        ]
         return np.asarray(np.maximum.accumulate(np.array(means) + offset, axis=0))
 
     observed = _leading(population, population.observed)

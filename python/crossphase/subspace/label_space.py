@@ -18,7 +18,9 @@ class ViewLabels:
     """What one view knows of the labels, which are whitened: uncorrelated columns of unit variance."""
 
     covariance: np.ndarray  # (n_features, m), of the whitened view with the labels
-    excess: np.ndarray  # (m, m): mean squared residuals weighted by leverage, over plain ones where both are the identity
+    excess: (
+        np.ndarray
+    )  # (m, m): mean squared residuals weighted by leverage, over plain ones where both are the identity
     residual: np.ndarray  # (m, m): mean squared residuals
 
     @property
@@ -96,7 +98,9 @@ def _p_value(view: ViewLabels, values: np.ndarray, vectors: np.ndarray, rows: Ro
     n = max((rows.labelled - n_before) / inflation, p + m + 3.0)
     # Where most rows that whitened have no labels, G is plain noise; where all have, whitening has seen the labels' rows too.
     is_same_rows = rows.labelled > rows.pairs / 2
-    smallest = min(_largest_root_p(float(values[0]), p, m, n, is_same_rows), _sum_p(float(values.sum()), p, m, n, is_same_rows))
+    smallest = min(
+        _largest_root_p(float(values[0]), p, m, n, is_same_rows), _sum_p(float(values.sum()), p, m, n, is_same_rows)
+    )
     return 1 - (1 - smallest) ** 2
 
 

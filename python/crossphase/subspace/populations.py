@@ -46,7 +46,12 @@ class CoherencePopulation:
     """Whitened views: canonical correlations."""
 
     def __init__(
-        self, coherence: np.ndarray, label_x: np.ndarray, label_y: np.ndarray, shares: tuple[np.ndarray, np.ndarray], rows: RowCounts
+        self,
+        coherence: np.ndarray,
+        label_x: np.ndarray,
+        label_y: np.ndarray,
+        shares: tuple[np.ndarray, np.ndarray],
+        rows: RowCounts,
     ) -> None:
         self.observed = separate_coherence(coherence, label_x, label_y, rows)
         self._shape = coherence.shape
@@ -120,7 +125,6 @@ class PredictionPopulation:
         self._shape = operator.shape
         self._rows = rows
         x, y = _diagonal_pair(self.observed, operator)
-        r = x.shape[1]
         self._label_x = _population_labels(x.T @ label_x, shares_x)
         self._label_y = _oriented(y.T @ label_y, _root_without_noise(label_y, residual, operator, rows))
         nuisance_basis = _nuisance_basis(operator, x, y)
@@ -128,7 +132,6 @@ class PredictionPopulation:
         self._residual_nuisance = nuisance_basis.T @ residual @ nuisance_basis
         self._root_nuisance = _root(self._residual_nuisance)
         self._largest = float(np.sqrt(np.sum(operator**2)))
-        assert nuisance_basis.shape[1] == operator.shape[1] - r
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(np.log(np.maximum(values, 1e-9 * self._largest)))
@@ -246,5 +249,5 @@ def _nuisance_basis(operator: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.nd
     complement -= (complement @ y) @ y.T
     q, r = y.shape
     gram = complement.T @ complement
-    values, vectors = np.linalg.eigh(gram - y @ y.T * (1 + np.trace(gram)))  # the signal's own directions come last
+    _, vectors = np.linalg.eigh(gram - y @ y.T * (1 + np.trace(gram)))  # the signal's own directions come last
     return np.asarray(vectors[:, ::-1][:, : q - r])

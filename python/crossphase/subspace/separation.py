@@ -33,7 +33,9 @@ class RowCounts:
     labelled: float  # effective number of pairs that have labels
 
 
-def separate_coherence(coherence: np.ndarray, label_x: np.ndarray, label_y: np.ndarray, rows: RowCounts) -> SeparatedValues:
+def separate_coherence(
+    coherence: np.ndarray, label_x: np.ndarray, label_y: np.ndarray, rows: RowCounts
+) -> SeparatedValues:
     """Separate the coherence.
 
     Parameters
@@ -103,7 +105,9 @@ def explained_share(energy: np.ndarray, n_features: int, rows: RowCounts) -> np.
     return np.asarray((energy - chance) / (1 - n_features / rows.pairs))
 
 
-def _paired(label_x: np.ndarray, label_y: np.ndarray, operator: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _paired(
+    label_x: np.ndarray, label_y: np.ndarray, operator: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bases of both label subspaces in which the operator between them is diagonal, and its values."""
     basis_x, basis_y = np.linalg.qr(label_x)[0], np.linalg.qr(label_y)[0]
     left, values, right = np.linalg.svd(basis_x.T @ operator @ basis_y)
@@ -118,7 +122,7 @@ def _label_noise(labels: np.ndarray, directions: np.ndarray, n_features: int, ro
 
 
 def _sine2(noise: np.ndarray) -> np.ndarray:
-    return noise / (1 + noise)
+    return np.asarray(noise / (1 + noise))
 
 
 def _combined(from_labels: np.ndarray, noise: np.ndarray, image: np.ndarray, image_noise: np.ndarray) -> np.ndarray:

@@ -38,7 +38,9 @@ class PairStatistics:
     raw_labels_y: np.ndarray
     label_whitener: np.ndarray  # (n_columns, m): from label columns to whitened labels
     rows: RowCounts
-    excess_noise: float  # by which factor unequal rows raise the noise in the coherence above that of equal ones, as given
+    excess_noise: (
+        float  # by which factor unequal rows raise the noise in the coherence above that of equal ones, as given
+    )
     is_reweighted: bool  # whether outlying rows were given less weight to lower it
 
 
@@ -106,34 +108,37 @@ def _statistics(
     white_labels = centred @ whitener
     raw_x, raw_y = (_cross_with_labels(view, weights, white_labels, is_labelled) for view in (pair.x, pair.y))
     known = rows[is_labelled[rows]]
-    views, leverages, all_whitened = [], [], []
+    views: list[ViewLabels] = []
+    leverages: list[np.ndarray] = []
+    whitened_rows: list[np.ndarray] = []
     for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
         whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
         leverage = np.square(whitened).sum(axis=1)
         leverages.append(leverage)
-        all_whitened.append(whitened)
+        whitened_rows.append(whitened)
         covariance = solve_triangular(lower, raw, lower=True)
         at_known = is_labelled[rows]
         residual = white_labels[known] - whitened[at_known] @ covariance
         weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
         views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
-    noise = max(1.0, _excess_noise(*leverages))
+    noise = max(1.0, _excess_noise(leverages[0], leverages[1]))
     if groups is not None:
-        noise *= _design_effect(*all_whitened, groups[rows])
+        noise *= _design_effect(whitened_rows[0], whitened_rows[1], groups[rows])
     return PairStatistics(
-        coherence,
-        prediction,
-        prediction_reverse,
-        covariances.cov_xx,
-        covariances.cov_yy,
-        covariances.cov_xy,
-        *views,
-        raw_x,
-        raw_y,
-        whitener,
-        RowCounts(n / noise, n_labelled / noise),
-        excess,
-        is_heavy,
+        coherence=coherence,
+        prediction=prediction,
+        prediction_reverse=prediction_reverse,
+        cov_xx=covariances.cov_xx,
+        cov_yy=covariances.cov_yy,
+        cov_xy=covariances.cov_xy,
+        labels_x=views[0],
+        labels_y=views[1],
+        raw_labels_x=raw_x,
+        raw_labels_y=raw_y,
+        label_whitener=whitener,
+        rows=RowCounts(n / noise, n_labelled / noise),
+        excess_noise=excess,
+        is_reweighted=is_heavy,
     )
 
 
@@ -144,7 +149,7 @@ def _leverage_rows(n: int) -> np.ndarray:
 
 def _weighted(view: PreparedView, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Prepared features of `rows`, each times the root of its weight, about the mean of all rows."""
-    return view.features(to_float64(view.samples.values[rows])) * np.sqrt(weights[rows])[:, None]
+    return np.asarray(view.features(to_float64(view.samples.values[rows])) * np.sqrt(weights[rows])[:, None])
 
 
 def _blocks(view: PreparedView) -> Iterator[np.ndarray]:
@@ -171,9 +176,9 @@ def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
 
 
 def _design_effect(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
-    """By which factor dependence within groups raises the noise of a sample coherence: ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``.
+    """By which factor dependence within groups raises the noise of a sample coherence.
 
-    ``S_g`` sums the outer products of the group's whitened rows: the cluster-robust variance over the plain one. At most the
+    ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``, where ``S_g`` sums the outer products of the group's whitened rows: the cluster-robust variance over the plain one. At most the
     mean size of a group if all rows of a group are copies. Kish (1965), Survey Sampling, 5.4; Liang & Zeger (1986).
     """
     coherence = x.T @ y / len(x)
@@ -202,9 +207,7 @@ def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarra
     return np.asarray(1 / np.maximum(1.0, squares / np.median(squares)))
 
 
-def _weighted_covariances(
-    pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None
-) -> Covariances:
+def _weighted_covariances(pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None) -> Covariances:
     moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, n_threads=n_threads, backend=backend)
     for rows in _blocks(pair.x if pair.x.samples.n_features > pair.y.samples.n_features else pair.y):
         parts = (_weighted(pair.x, rows, weights), _weighted(pair.y, rows, weights))
