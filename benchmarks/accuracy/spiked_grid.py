@@ -46,7 +46,7 @@ def draw_problem(seed: int) -> Problem:
     Signal directions that the labels do not cover ("partial") count as nuisance: labels define what signal is.
     """
     rng = np.random.default_rng([seed, 4])
-    p, q = (int(round(np.exp(rng.uniform(np.log(20), np.log(100))))) for _ in range(2))
+    p, q = (round(np.exp(rng.uniform(np.log(20), np.log(100)))) for _ in range(2))
     label_kind = str(rng.choice(LABEL_KINDS))
     k = int(rng.integers(2 if label_kind == "partial" else 1, 6))
     n = int(rng.uniform(4, 30) * max(p, q))

@@ -178,8 +178,8 @@ def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
 def _design_effect(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
     """By which factor dependence within groups raises the noise of a sample coherence.
 
-    ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``, where ``S_g`` sums the outer products of the group's whitened rows: the cluster-robust variance over the plain one. At most the
-    mean size of a group if all rows of a group are copies. Kish (1965), Survey Sampling, 5.4; Liang & Zeger (1986).
+    The cluster-robust variance over the plain one, ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``, where ``S_g`` sums the outer
+    products of a group's whitened rows; m where every row comes m times. Liang & Zeger (1986), Biometrika 73, 13-22.
     """
     coherence = x.T @ y / len(x)
     order = np.argsort(groups, kind="stable")
