@@ -79,7 +79,8 @@ def audit_pairing(
     wrong stretches shorter than 1/64 of the rows may hide between them; duplicates are looked for among all rows. Directions
     are fitted to every other run and judged on the rest; everything is linear, after whitening. Wrong stretches are looked
     for from 128 rows on, and not where most of what the views share differs between runs, as in rows sorted by class.
-    Rows misplaced here and there are found only if scores tell partners apart; else `misplaced_high` bounds their share.
+    Rows misplaced here and there are found only if scores tell partners apart; else `misplaced_high` bounds their share,
+    rows exchanged for others much like them excepted.
 
     References
     ----------
