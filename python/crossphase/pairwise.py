@@ -18,7 +18,6 @@ from crossphase.diagnosis import Diagnosis, Objective, diagnose
 from crossphase.diagnosis.serialize import plain
 from crossphase.diagnosis.text import number
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
-from crossphase.labels import encode_labels
 from crossphase.readers import read_labels, read_samples
 from crossphase.samples import as_samples
 
@@ -137,7 +136,6 @@ def diagnose_pairs(views: Mapping[str, Any], labels: Any, **options: Any) -> Pai
     opened = _opened(views)
     if isinstance(labels, str | os.PathLike):
         labels = read_labels(labels)
-    encode_labels(labels)  # a sentence about labels needs no pair's name
     pairs, said = {}, set()
     for x, y in combinations(opened, 2):
         with warnings.catch_warnings(record=True) as caught:
@@ -145,6 +143,8 @@ def diagnose_pairs(views: Mapping[str, Any], labels: Any, **options: Any) -> Pai
             try:
                 pairs[x, y] = diagnose(opened[x], opened[y], labels, **options)
             except (InputValueError, InputTypeError) as error:
+                if str(error).startswith("labels"):  # which are the same for every pair
+                    raise
                 raise type(error)(f"views {x!r} (X) and {y!r} (Y): {error}") from error
         for warning in caught:
             view = {"X": x, "Y": y}.get(str(warning.message).split(":")[0])

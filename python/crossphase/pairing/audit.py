@@ -79,7 +79,8 @@ def audit_pairing(
     wrong stretches shorter than 1/64 of the rows may hide between them; duplicates are looked for among all rows. Directions
     are fitted to every other run and judged on the rest; everything is linear, after whitening. Wrong stretches are looked
     for from 128 rows on, and not where most of what the views share differs between runs, as in rows sorted by class.
-    Rows misplaced here and there are found only if scores tell partners apart; else `misplaced_high` bounds their share.
+    Rows misplaced here and there are found only if scores tell partners apart; else `misplaced_high` bounds their share,
+    rows exchanged for others much like them excepted.
 
     References
     ----------
@@ -186,9 +187,11 @@ def _with_dependence(
     blocks: WhitenedBlocks, scores: HeldOutScores, z: float, share: MisplacedShare, max_shift: int
 ) -> _Finding:
     shift = whole_shift(scores, max_shift)
+    nearby = scores
     if not shift and share.high > 0.5:  # directions fitted to rows that are not paired may hide where they are
         refitted = find_shift(blocks, max_shift)
         shift = refitted[0] if refitted is not None and refitted[1] > 2 * z else 0
+        nearby = held_out_scores(blocks, within=max_shift)
     if shift:
         reason = "taken so, the views agree better; as they stand, no more than rows that resemble their neighbours do"
         return _Finding(PairingVerdict.SHIFTED, _shifted_by(shift, reason), MisplacedShare(0.5, 1.0), shift)
@@ -201,7 +204,7 @@ def _with_dependence(
         )
         share = MisplacedShare(max(low, share.low), max(low, share.high))
         return _Finding(PairingVerdict.PARTLY_PAIRED, reason, share, stretches=stretches)
-    scrambled = scrambled_share(scores, max_shift)
+    scrambled = scrambled_share(nearby, max_shift)
     if scrambled:
         reason = (
             f"Rows agree with partners of rows nearby ({scrambled:.0%} of the agreement within {max_shift} rows), more than "

@@ -79,7 +79,7 @@ def find_shift(blocks: WhitenedBlocks, max_shift: int) -> tuple[int, float] | No
     For views that do not depend row by row: each offset gets its own fit.
     """
     found = {
-        shift: agreement_z(held_out_scores(blocks, shift))
+        shift: agreement_z(held_out_scores(blocks, shift=shift))
         for shift in range(-max_shift, max_shift + 1)
         if shift and blocks.block_rows > 2 * abs(shift)
     }

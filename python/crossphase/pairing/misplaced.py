@@ -32,7 +32,8 @@ def misplaced_share(blocks: WhitenedBlocks, scores: HeldOutScores, rng: np.rando
     Notes
     -----
     A row that got a random partner fits it worse than the median candidate with probability 1/2, so twice the share of such
-    rows (orphans) bounds from above: Storey (2002), J. R. Stat. Soc. B 64, 479-498. A row may also fit badly because it is
+    rows (orphans) bounds from above: Storey (2002), J. R. Stat. Soc. B 64, 479-498. It does not see rows whose partner was
+    exchanged for one much like it (a neighbour in time, the same class). A row may also fit badly because it is
     noisy. What tells misplaced from noisy: orphans and other suspects that are each other's best partner, more of them than
     suspects find among as many rows that fit their own. They are looked for after a second fit, without the orphans.
     """

@@ -46,7 +46,9 @@ class PairingAudit:
     held_out_correlations: np.ndarray  # (k,), of canonical directions fitted to other rows, 0 for negative ones
     shift: int  # of all rows: row i of X belongs to row i + shift of Y; 0 unless the verdict is "shifted"
     suspicious_rows: tuple[SuspiciousRows, ...]
-    misplaced_low: float  # bounds on the share of rows out of place
+    misplaced_low: (
+        float  # bounds on the share of rows out of place; one exchanged with a row much like it counts as in place
+    )
     misplaced_high: float
     duplicates: DuplicateRows
     warnings: tuple[tuple[str, str], ...]  # (code, sentence)

@@ -108,31 +108,45 @@ def _whitened(rows: np.ndarray, n_directions: int, rng: np.random.Generator) -> 
     return scores, variances[:kept]
 
 
-def held_out_scores(blocks: WhitenedBlocks, shift: int = 0, trusted: np.ndarray | None = None) -> HeldOutScores:
+def held_out_scores(
+    blocks: WhitenedBlocks, *, shift: int = 0, within: int = 0, trusted: np.ndarray | None = None
+) -> HeldOutScores:
     """Scores of the sampled rows from two canonical analyses.
 
     The whitening is shared and knows nothing of the pairing; only directions are fitted. With `shift` ℓ, row i of X is
-    paired with row i + ℓ of Y, and rows without such a partner in their block are left out. Only `trusted` rows, a mask
+    paired with row i + ℓ of Y, and rows without such a partner in their block are left out. With `within` w, directions are
+    fitted to, and correlations told with, the sum of the partners of rows at most w away. Only `trusted` rows, a mask
     ``(n_blocks, block_rows)`` for shift 0, are fitted to and tell the correlations.
     """
     x, y = shifted(blocks.x, blocks.y, shift)
+    partners = y if within == 0 else _sums_nearby(y, within)
     n_blocks, n_rows = x.shape[:2]
     k = min(_MOST_COMPONENTS, x.shape[2], y.shape[2])
     by_fit_x, by_fit_y = np.empty((2, n_blocks, n_rows, k)), np.empty((2, n_blocks, n_rows, k))
     correlations, fitted = np.empty((2, k)), np.empty((2, k))
     for fit in (0, 1):
         seen = ... if trusted is None else trusted[1 - fit :: 2]
-        seen_x, seen_y = (z[1 - fit :: 2][seen].reshape(-1, z.shape[2]) for z in (x, y))
+        seen_x, seen_y = (z[1 - fit :: 2][seen].reshape(-1, z.shape[2]) for z in (x, partners))
         left, values, right = np.linalg.svd(seen_x.T @ seen_y / len(seen_x), full_matrices=False)
         by_fit_x[fit] = _standardised(x @ left[:, :k], fit)
         by_fit_y[fit] = _standardised(y @ right[:k].T, fit)
         judged = ... if trusted is None else trusted[fit::2]
-        correlations[fit] = (by_fit_x[fit, fit::2] * by_fit_y[fit, fit::2])[judged].reshape(-1, k).mean(axis=0)
+        partner_scores = by_fit_y[fit] if within == 0 else _standardised(partners @ right[:k].T, fit)
+        correlations[fit] = (by_fit_x[fit, fit::2] * partner_scores[fit::2])[judged].reshape(-1, k).mean(axis=0)
         fitted[fit] = values[:k]
     blocks_in_order = np.arange(n_blocks)
     held_out_x, held_out_y = (by_fit[blocks_in_order % 2, blocks_in_order] for by_fit in (by_fit_x, by_fit_y))
     correlations = np.clip(correlations, 0.0, _LARGEST_CORRELATION)
     return HeldOutScores(by_fit_x, by_fit_y, correlations, fitted, held_out_x, held_out_y)
+
+
+def _sums_nearby(y: np.ndarray, within: int) -> np.ndarray:
+    """For each row the sum of the rows of its block at most `within` away."""
+    sums = y.copy()
+    for shift in range(1, within + 1):
+        sums[:, shift:] += y[:, :-shift]
+        sums[:, :-shift] += y[:, shift:]
+    return sums
 
 
 def shifted(x: np.ndarray, y: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
