@@ -237,6 +237,7 @@ def test_bad_options_are_named(options: dict[str, object], message: str, rng: np
         (np.eye(30), np.eye(29), InputValueError, "must have the same number of rows"),
         (np.eye(7), np.eye(7), InputValueError, "at least 8 rows are needed"),
         (np.full((30, 2), np.nan), np.eye(30), InputValueError, "X must be finite"),
+        (np.full((30, 2), 1e308), np.eye(30), InputValueError, "X is so large that its sums overflow"),
         (np.ones((30, 2), dtype=int), np.eye(30), InputTypeError, "X must be float16"),
     ],
 )

@@ -51,7 +51,10 @@ def largest_root_law(n_samples: ArrayLike, fewer: ArrayLike, more: ArrayLike) ->
 
 
 def largest_root_level(level: float, n_samples: int, n_features_x: int, n_features_y: int) -> float:
-    """Correlation that the largest of independent Gaussian data exceeds with probability `level`; for sizes that `canonical_tests` takes."""
+    """Correlation that the largest of independent Gaussian data exceeds with probability `level`.
+
+    For sizes that `canonical_tests` takes; they are not checked again.
+    """
     fewer, more = sorted((n_features_x, n_features_y))
     if fewer == 1:
         from scipy.special import betainccinv  # noqa: PLC0415
