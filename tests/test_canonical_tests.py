@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from crossphase import InputTypeError, InputValueError, cross_moments, null_correlations
-from crossphase.canonical_tests import canonical_tests, canonical_tests_of
+from crossphase.canonical_tests import canonical_tests, canonical_tests_of, largest_root_level
 from crossphase.tracy_widom import tracy_widom_survival
 
 
@@ -98,6 +98,15 @@ def test_level_of_null_correlations_has_its_p_value() -> None:
     correlations[0] = level
     # .9793 is the 95 % point to four decimals.
     assert canonical_tests(correlations, 400, 30, 20).largest_root[0] == pytest.approx(0.05, abs=5e-5 * 0.32)
+
+
+@pytest.mark.parametrize(("n", "p", "q"), [(400, 30, 20), (60, 1, 5), (60, 5, 1)])
+@pytest.mark.parametrize("level", [0.3, 0.05, 0.001])
+def test_level_is_where_the_p_value_is(n: int, p: int, q: int, level: float) -> None:
+    correlations = np.zeros(min(p, q))
+    correlations[0] = largest_root_level(level, n, p, q)
+    # A point found to 1e-9 moves the probability by at most as much times the density, below 1.
+    assert canonical_tests(correlations, n, p, q).largest_root[0] == pytest.approx(level, abs=1e-8)
 
 
 def test_p_values_never_decrease_and_extremes_are_safe() -> None:

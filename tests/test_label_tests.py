@@ -41,8 +41,8 @@ def test_false_alarms_of_rank_and_of_any_column() -> None:
         rng = np.random.default_rng(seed)
         X = np.exp(0.5 * rng.standard_normal((60, 5)))
         labels = {"class": rng.choice(3, 60, p=(0.6, 0.3, 0.1)), "size": rng.standard_normal(60)}
-        ranks += label_signal_rank(X, labels, n_resamples=39, rng=seed, n_threads=1).is_any
-        columns += bool(label_recoverability(X, labels, n_resamples=39, rng=seed, n_threads=1).is_recoverable.any())
+        ranks += label_signal_rank(X, labels, n_resamples=19, rng=seed, n_threads=1).is_any
+        columns += bool(label_recoverability(X, labels, n_resamples=19, rng=seed, n_threads=1).is_recoverable.any())
     # Four binomial standard errors above .05.
     bound = 0.05 + 4 * np.sqrt(0.05 * 0.95 / n_draws)
     assert ranks / n_draws <= bound
@@ -94,7 +94,7 @@ def test_groups_keep_recoverability_honest() -> None:
         X = rng.standard_normal((20, 5))[groups] + 0.1 * rng.standard_normal((120, 5))
         label = rng.standard_normal(20)[groups] + 0.1 * rng.standard_normal(120)
         for name, given in (("with", groups), ("without", None)):
-            found = label_recoverability(X, label, groups=given, n_resamples=39, rng=seed, n_threads=1)
+            found = label_recoverability(X, label, groups=given, n_resamples=19, rng=seed, n_threads=1)
             counts[name] += bool(found.is_recoverable[0])
     assert counts["with"] / n_draws <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / n_draws)
     assert counts["without"] / n_draws > 0.4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +48,28 @@ def largest_root_law(n_samples: ArrayLike, fewer: ArrayLike, more: ArrayLike) ->
     centre = 2 * np.log(np.tan((a + b) / 2))
     scale = np.cbrt(16 / total**2 / (np.sin(a + b) ** 2 * np.sin(a) * np.sin(b)))
     return LogitLaw(centre, scale)
+
+
+def largest_root_level(level: float, n_samples: int, n_features_x: int, n_features_y: int) -> float:
+    """Correlation that the largest of independent Gaussian data exceeds with probability `level`.
+
+    For sizes that `canonical_tests` takes; they are not checked again.
+    """
+    fewer, more = sorted((n_features_x, n_features_y))
+    if fewer == 1:
+        from scipy.special import betainccinv  # noqa: PLC0415
+
+        return float(np.sqrt(betainccinv(more / 2, (n_samples - 1 - more) / 2, level)))
+    law = largest_root_law(n_samples, fewer, more)
+    return float(np.sqrt(1 / (1 + np.exp(-law.centre - law.scale * _tracy_widom_point(level)))))
+
+
+@lru_cache(maxsize=16)
+def _tracy_widom_point(level: float) -> float:
+    """What the Tracy-Widom law exceeds with probability `level`."""
+    from scipy.optimize import brentq  # noqa: PLC0415
+
+    return float(brentq(lambda x: float(tracy_widom_survival(x)) - level, -10.0, 60.0, xtol=1e-9))
 
 
 def canonical_tests(correlations: ArrayLike, n_samples: int, n_features_x: int, n_features_y: int) -> CanonicalTests:

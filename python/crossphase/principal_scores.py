@@ -47,9 +47,12 @@ def principal_scores(samples: Samples) -> PrincipalScores:
     Raises
     ------
     InputValueError
-        All columns are constant.
+        All columns are constant, or so large that their sums overflow.
     """
-    mean = sum(chunk.sum(axis=0) for chunk in _chunks(samples)) / samples.n_samples
+    with np.errstate(over="ignore"):
+        mean = sum(chunk.sum(axis=0) for chunk in _chunks(samples)) / samples.n_samples
+    if not np.isfinite(mean).all():
+        raise InputValueError(f"{samples.name} is so large that its sums overflow float64; rescale it.")
     reach = np.max([np.abs(chunk - mean).max(axis=0) for chunk in _chunks(samples)], axis=0)
     varying = reach > 1e-12 * np.abs(mean)  # else what summing a constant in float64 can feign
     unit = np.where(varying, reach, 1.0)  # divided first: squares of 1e200 or 1e-200 stay finite and nonzero

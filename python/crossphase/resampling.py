@@ -40,8 +40,8 @@ class CanonicalResamples(ABC):
     def largest_correlations(self, step: int, n_threads: int) -> np.ndarray:
         """Largest canonical correlation of every resample without the first `step` pairs of variates, (n_resamples,).
 
-        The variates left of either view, those of X resampled, are residualized on the constant, on the resampled first variates
-        of X and on the first variates of Y: what the pair's own variates are uncorrelated with, too.
+        The variates left of either view, those of X resampled, are residualized on the constant, on the resampled first
+        variates of X and on the first variates of Y: what the pair's own variates are uncorrelated with, too.
         """
         starts = range(0, self._n_resamples, _CHUNK)
 

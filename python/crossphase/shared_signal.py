@@ -12,7 +12,7 @@ import numpy as np
 from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._seeds import Seed, derived_generator, seed_sequence
 from crossphase._threads import resolve_n_threads, single_threaded_blas
-from crossphase.canonical_tests import canonical_tests
+from crossphase.canonical_tests import canonical_tests, largest_root_level
 from crossphase.canonical_theory import population_correlation, smallest_detectable_correlation
 from crossphase.errors import InputValueError
 from crossphase.principal_scores import PrincipalScores, principal_scores
@@ -107,9 +107,9 @@ def count_shared_directions(
     Each view is replaced by its principal components (columns scaled to unit variance), chosen without a look at the other
     view: all of them if both together are at most half the rows and each at most 200, else the leading tenth of the rows,
     200 at most. Step k takes the first k pairs of canonical variates out of both views and compares the largest remaining
-    correlation with resamples of what remains, from which the same is taken out; a p-value never falls below an earlier one. The
-    resamples of an earlier step correlate more as a rule, so a step draws its own only where those would not do: p-values
-    below `level` may be too large. Testing stops at the first direction that may be chance.
+    correlation with resamples of what remains, from which the same is taken out; a p-value never falls below an earlier
+    one. The resamples of an earlier step correlate more as a rule, so a step draws its own only where those would not do:
+    p-values below `level` may be too large. Testing stops at the first direction that may be chance.
 
     False alarms at the level .05 (``benchmarks/accuracy/calibration.py``): of any signal, .04 to .06 with every kind of rows
     tried; of a direction too many behind three shared ones, no more with Gaussian rows, and .09 with 400 rows of Student t
@@ -210,7 +210,7 @@ def _by_tracy_widom(cross: np.ndarray, codes: np.ndarray | None, options: Shared
     p_values = canonical_tests(correlations, n, *cross.shape).largest_root
     above = np.flatnonzero(p_values > options.level)
     tested = p_values[: above[0] + 1] if len(above) else p_values
-    level = _largest_root_level(options.level, n, *cross.shape)
+    level = largest_root_level(options.level, n, *cross.shape)
     return _result(tested, correlations, level, cross.shape, n, 0, options)
 
 
@@ -239,20 +239,6 @@ def _result(
         method=options.method,
         level=options.level,
     )
-
-
-def _largest_root_level(level: float, n: int, p: int, q: int) -> float:
-    """The correlation whose p-value as the largest is `level`."""
-    from scipy.optimize import brentq  # noqa: PLC0415
-
-    fewer = min(p, q)
-
-    def excess(correlation: float) -> float:
-        correlations = np.zeros(fewer)
-        correlations[0] = correlation
-        return float(canonical_tests(correlations, n, p, q).largest_root[0]) - level
-
-    return float(brentq(excess, 0.0, 1.0, xtol=1e-9))
 
 
 def _tested_ranks(n: int, rank_x: int, rank_y: int) -> tuple[int, int]:
