@@ -30,8 +30,8 @@ class Population(Protocol):
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         """Values moved in proportion."""
 
-    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
-        """Larger values, by shares of the way to the largest worth considering."""
+    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
+        """Values moved a share of the way to the largest worth considering."""
 
     def first_guess(self) -> np.ndarray:
         """Nuisance values of equal size with the unbiased sum of squares."""
@@ -69,8 +69,8 @@ class CoherencePopulation:
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return self.from_scale(factors * self.to_scale(values))
 
-    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
-        return np.asarray(value + (0.995 - value) * shares)
+    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
+        return np.asarray(values + (0.995 - values) * share)
 
     def first_guess(self) -> np.ndarray:
         nuisance = self.observed.nuisance
@@ -142,9 +142,9 @@ class PredictionPopulation:
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return np.asarray(factors * values)
 
-    def raised(self, value: float, shares: np.ndarray) -> np.ndarray:
-        # Noise only adds: a value three times the sample's largest would have shown.
-        return np.asarray(value + (3 * max(value, float(self.observed.nuisance[0])) - value) * shares)
+    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
+        # A value three times what the sample shows would have shown.
+        return np.asarray(values + (3 * np.maximum(values, observed) - values) * share)
 
     def first_guess(self) -> np.ndarray:
         square = float(np.mean(self.observed.nuisance**2))
