@@ -235,6 +235,21 @@ def test_as_many_directions_as_features_leave_no_nuisance():
     assert found.alignment.largest_nuisance.value == 0
 
 
+def test_recovery_is_graded_by_label():
+    """Two signals, nuisance between them: one label is kept by alignment, the other lost, a mixture kept by half."""
+    model = SpikedModel((3.0, 0.8), 0.5, 0.5, 1.0, 1.0, 0.75, n_features_x=20, n_features_y=20, rng=0)
+    assert model.n_recovered_ca == 1
+    X, Y, signal = model.sample(3000, 1)
+    strong, weak = signal[:, 0] / 3.0, signal[:, 1] / 0.8
+    found = analysed(X, Y, np.column_stack([strong, weak])).alignment
+    assert found.n_recovered == 1
+    assert found.label_recovery[0] > 0.95
+    assert found.label_recovery[1] < 0.05
+    mixed = analysed(X, Y, np.column_stack([strong + weak, strong - weak])).alignment
+    # Of either label X explains shares 9 / 9.5 and .64 / 1.14 of its two halves; the strong one's part is kept.
+    assert mixed.label_recovery == pytest.approx(np.full(2, 0.947 / (0.947 + 0.561)), abs=0.05)
+
+
 def test_threads_do_not_change_a_bit():
     sample = a_model().sample(600, 10)
     one, two = (analysed(*sample, n_threads=n) for n in (1, 2))

@@ -50,6 +50,7 @@ class OperatorAnalysis:
     nuisance: np.ndarray  # (n_nuisance,), the fitted spectrum
     delta: Estimate
     probability_above_one: float
+    label_recovery: np.ndarray  # (n_columns,), in [0, 1]: expected share of what a view knows of each label column that is kept
     in_sample_signal: np.ndarray
     in_sample_nuisance: np.ndarray
     log_delta_draws: np.ndarray  # (n_draws,)
@@ -116,7 +117,12 @@ def analyse_subspace(
         normals = _stratified_normals(derived_generator(seed, _NORMALS))
         with ThreadPoolExecutor(n_threads) as pool:
             fitted = list(pool.map(lambda population: fit_values(population, draws, n_fitting, normals), populations))
-    alignment, prediction, prediction_reverse = (_analysed(found) for found in fitted)
+    to_columns = np.linalg.pinv(statistics.label_whitener)
+    known_x, known_y = (view.covariance @ to_columns for view in (statistics.labels_x, statistics.labels_y))
+    alignment, prediction, prediction_reverse = (
+        _analysed(found, population.directions_x.T @ known)
+        for found, population, known in zip(fitted, populations, (known_x, known_x, known_y), strict=True)
+    )
     return SubspaceAnalysis(
         alignment,
         prediction,
@@ -192,7 +198,8 @@ def _stratified_normals(rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([scores, rng.permutation(scores)])
 
 
-def _analysed(fitted: FittedValues) -> OperatorAnalysis:
+def _analysed(fitted: FittedValues, known: np.ndarray) -> OperatorAnalysis:
+    """`known`: covariance of the source's signal directions with the label columns, ``(n_directions, n_columns)``."""
     r = len(fitted.signal)
     largest = float(fitted.nuisance[0]) if len(fitted.nuisance) else 0.0
     nuisance_draws = fitted.largest_nuisance_draws
@@ -200,13 +207,16 @@ def _analysed(fitted: FittedValues) -> OperatorAnalysis:
     value = _ratio(float(fitted.signal[-1]) if r else 0.0, largest)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_delta = np.where(smallest_draws > 0, np.log(smallest_draws) - np.log(nuisance_draws), -np.inf)
+    recovered = np.mean(fitted.signal_draws > nuisance_draws[:, None], axis=0)
+    energy = np.square(known)
     return OperatorAnalysis(
         signal=tuple(_estimate(float(v), fitted.signal_draws[:, i]) for i, v in enumerate(fitted.signal)),
-        recovered_probability=np.mean(fitted.signal_draws > nuisance_draws[:, None], axis=0),
+        recovered_probability=recovered,
         largest_nuisance=_estimate(largest, nuisance_draws),
         nuisance=fitted.nuisance,
         delta=_estimate(value, np.exp(log_delta)),
         probability_above_one=float(np.mean(log_delta > 0)),
+        label_recovery=recovered @ energy / np.maximum(energy.sum(axis=0), 1e-300),
         in_sample_signal=fitted.observed.signal,
         in_sample_nuisance=fitted.observed.nuisance,
         log_delta_draws=log_delta,

@@ -21,6 +21,7 @@ class Population(Protocol):
     """What `fit.fit_values` needs to know about an operator."""
 
     observed: SeparatedValues
+    directions_x: np.ndarray  # (p, n_directions), orthonormal, in the order of the signal values
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
         """The scale on which the sample's inflation of values is compared and corrected."""
@@ -57,6 +58,7 @@ class CoherencePopulation:
         self._shape = coherence.shape
         self._rows = rows
         x, y = _diagonal_pair(self.observed, coherence)
+        self.directions_x = x
         self._label_x = _population_labels(x.T @ label_x, shares[0])
         self._label_y = _population_labels(y.T @ label_y, shares[1])
 
@@ -125,6 +127,7 @@ class PredictionPopulation:
         self._shape = operator.shape
         self._rows = rows
         x, y = _diagonal_pair(self.observed, operator)
+        self.directions_x = x
         self._label_x = _population_labels(x.T @ label_x, shares_x)
         self._label_y = _oriented(y.T @ label_y, _root_without_noise(label_y, residual, operator, rows))
         nuisance_basis = _nuisance_basis(operator, x, y)
