@@ -223,7 +223,8 @@ def test_no_label_direction_is_no_verdict():
     found = analysed(X, Y, np.random.default_rng(0).normal(size=400))
     assert found.n_directions == 0
     assert found.alignment.delta.value == 0
-    assert found.regime_probabilities[Regime.NEITHER] == 1.0
+    assert found.alignment.probability_above_one == 0.5  # nothing is known
+    assert set(found.regime_probabilities.values()) == {0.25}
 
 
 def test_as_many_directions_as_features_leave_no_nuisance():

@@ -210,7 +210,7 @@ def _n_pairs_to_decide(operators: tuple[OperatorAnalysis, ...], n_samples: int) 
     needed = 0.0
     for operator in operators:
         probability, d = operator.probability_above_one, operator.delta
-        if not operator.signal or 1 - DECIDED < probability < DECIDED:
+        if 1 - DECIDED < probability < DECIDED:
             if not (d.low > 0 and math.isfinite(d.high)) or abs(math.log(d.value)) < _TOO_NEAR:
                 return None
             half_width = (math.log(d.high) - math.log(d.low)) / 2

@@ -203,10 +203,13 @@ def _analysed(fitted: FittedValues, known: np.ndarray) -> OperatorAnalysis:
     r = len(fitted.signal)
     largest = float(fitted.nuisance[0]) if len(fitted.nuisance) else 0.0
     nuisance_draws = fitted.largest_nuisance_draws
-    smallest_draws = fitted.signal_draws.min(axis=1) if r else np.zeros(len(nuisance_draws))
+    if r:
+        smallest_draws = fitted.signal_draws.min(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_delta = np.where(smallest_draws > 0, np.log(smallest_draws) - np.log(nuisance_draws), -np.inf)
+    else:  # nothing is known: as likely above as below 1, as far as you like
+        log_delta = np.where(np.arange(len(nuisance_draws)) % 2, np.inf, -np.inf)
     value = _ratio(float(fitted.signal[-1]) if r else 0.0, largest)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_delta = np.where(smallest_draws > 0, np.log(smallest_draws) - np.log(nuisance_draws), -np.inf)
     recovered = np.mean(fitted.signal_draws > nuisance_draws[:, None], axis=0)
     energy = np.square(known)
     return OperatorAnalysis(
@@ -236,7 +239,9 @@ def _estimate(value: float, draws: np.ndarray) -> Estimate:
 
 
 def _regime_probabilities(alignment: OperatorAnalysis, prediction: OperatorAnalysis) -> Mapping[Regime, float]:
-    """Draws of both ratios share their normal scores: what disturbs one disturbs the other."""
+    """Draws of both ratios share their normal scores: what disturbs one disturbs the other. Equal if nothing is known."""
+    if not alignment.signal:
+        return dict.fromkeys(Regime, 1 / len(Regime))
     ca, cp = alignment.log_delta_draws > 0, prediction.log_delta_draws > 0
     return {
         Regime.BOTH: float(np.mean(ca & cp)),
