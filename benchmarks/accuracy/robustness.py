@@ -33,6 +33,7 @@ N_CLUSTERS = (8, 20, 44)
 RIDGES = (1e-6, 1e-4, 1e-2, 1e-1)
 LADDER = (250, 500, 750, 1000, 2000, 5000)
 SWEPT_ROWS = (250, 500, 1000)
+METHOD_OPTIONS: dict[str, dict[str, Any]] = {"subspace": {"rehearse": False, "audit": False}}  # the ratios alone
 DISTINCT_SHARE = 1 - math.exp(-1)  # of the rows in a draw with replacement
 
 
@@ -151,7 +152,9 @@ def diagnosed(case: Case, method: str, options: dict[str, Any]) -> dict[str, Any
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         try:
-            found = diagnose(case.X, case.Y, case.labels, method=method, reduce=reduce, **options)
+            found = diagnose(
+                case.X, case.Y, case.labels, method=method, reduce=reduce, **METHOD_OPTIONS.get(method, {}), **options
+            )
         except InputValueError as error:
             return {"refused": str(error)}
     return {"regime": str(found.regime), "delta_ca": found.delta_ca.value, "delta_cp": found.delta_cp.value}
