@@ -24,7 +24,7 @@ import numpy as np
 
 from crossphase import InputValueError, InputWarning, SpikedModel, diagnose, label_recoverability
 from crossphase.demo_data import load_demo
-from crossphase.diagnosis.result import Method
+from crossphase.diagnosis.run import Method
 
 R2_RATIOS = (0.75, 0.5, 0.25)  # of noisy measurements to clean ones
 REASSIGNED = (0.1, 0.25, 0.5)  # of the rows' classes
