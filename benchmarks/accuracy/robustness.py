@@ -24,7 +24,7 @@ import numpy as np
 
 from crossphase import InputValueError, InputWarning, SpikedModel, diagnose, label_recoverability
 from crossphase.demo_data import load_demo
-from crossphase.diagnosis.result import Method
+from crossphase.diagnosis.run import Method
 
 R2_RATIOS = (0.75, 0.5, 0.25)  # of noisy measurements to clean ones
 REASSIGNED = (0.1, 0.25, 0.5)  # of the rows' classes
@@ -33,6 +33,7 @@ N_CLUSTERS = (8, 20, 44)
 RIDGES = (1e-6, 1e-4, 1e-2, 1e-1)
 LADDER = (250, 500, 750, 1000, 2000, 5000)
 SWEPT_ROWS = (250, 500, 1000)
+METHOD_OPTIONS: dict[str, dict[str, Any]] = {"subspace": {"rehearse": False, "audit": False}}  # the ratios alone
 DISTINCT_SHARE = 1 - math.exp(-1)  # of the rows in a draw with replacement
 
 
@@ -151,7 +152,9 @@ def diagnosed(case: Case, method: str, options: dict[str, Any]) -> dict[str, Any
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)
         try:
-            found = diagnose(case.X, case.Y, case.labels, method=method, reduce=reduce, **options)
+            found = diagnose(
+                case.X, case.Y, case.labels, method=method, reduce=reduce, **METHOD_OPTIONS.get(method, {}), **options
+            )
         except InputValueError as error:
             return {"refused": str(error)}
     return {"regime": str(found.regime), "delta_ca": found.delta_ca.value, "delta_cp": found.delta_cp.value}

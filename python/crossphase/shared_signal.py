@@ -111,9 +111,9 @@ def count_shared_directions(
     one. The resamples of an earlier step correlate more as a rule, so a step draws its own only where those would not do:
     p-values below `level` may be too large. Testing stops at the first direction that may be chance.
 
-    False alarms at the level .05 (``benchmarks/accuracy/calibration.py``): of any signal, .04 to .06 with every kind of rows
-    tried; of a direction too many behind three shared ones, no more with Gaussian rows, and .09 with 400 rows of Student t
-    with 5 degrees of freedom.
+    False alarms at the level .05 (``benchmarks/accuracy/calibration.py``, standard error .01): of any signal, .04 to .07 with
+    every kind of rows tried; of a direction too many behind three shared ones, .04 with Gaussian rows, but .10 with 400 rows
+    of Student t with 5 degrees of freedom: with tails as heavy, the last directions counted deserve doubt.
 
     References
     ----------
