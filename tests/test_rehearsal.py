@@ -16,6 +16,7 @@ from crossphase.rehearsal import AtUse, BudgetRehearsal, Candidate, Rehearsal, d
 from crossphase.rehearsal.candidates import INPUT_SHARE, fit_heads
 from crossphase.rehearsal.decision import posterior
 from crossphase.rehearsal.probes import predict_classes, predict_values
+from crossphase.rehearsal.ridge_choice import choose_ridge
 from crossphase.rehearsal.scoring import Resample, score_classes, score_values
 
 
@@ -136,6 +137,30 @@ def test_heads_are_the_closed_forms_of_the_training_rows(rng):
     start *= np.sqrt(INPUT_SHARE * width / (xt @ start).var(axis=0, ddof=1).sum())
     signs = np.sign(np.sum(learned * scale * ((weights - start) @ rotation.T), axis=0))
     np.testing.assert_allclose(weights, learned * scale * signs @ rotation + start, atol=1e-8)
+
+
+def test_ridge_is_the_best_on_the_inner_fold(rng):
+    n, ridges = 90, (1e-3, 0.1, 10.0)
+    shared = rng.standard_normal((n, 2))
+    X = np.hstack([shared + rng.standard_normal((n, 2)), rng.standard_normal((n, 40))])
+    Y = np.hstack([shared + rng.standard_normal((n, 2)), rng.standard_normal((n, 3))])
+    folds = np.arange(n) % 3
+    train, inner = folds == 2, folds == 1  # fold 0 is held out
+    x, y = ((v - v[train].mean(0)) / v[train].std(0, ddof=1) for v in (X, Y))
+    losses = []
+    for ridge in ridges:
+        loss = 0.0
+        for source, target in ((x, y), (y, x)):
+            p, m = source.shape[1], train.sum() - 1
+            weights = np.linalg.solve(
+                source[train].T @ source[train] / m + ridge * np.eye(p), source[train].T @ target[train] / m
+            )
+            residuals = target[inner] - source[inner] @ weights
+            loss += residuals.var(axis=0, ddof=1).sum() / target[inner].var(axis=0, ddof=1).sum()
+        losses.append(loss)
+    assert choose_ridge(fold_moments(X, Y, folds), 0, ridges) == ridges[int(np.argmin(losses))]
+    assert np.argmin(losses) > 0  # 42 columns from 30 rows want a ridge
+    assert choose_ridge(fold_moments(X, Y, folds % 2), 0, ridges) == 10.0
 
 
 def test_dead_columns_are_ignored(rng):

@@ -104,7 +104,8 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
     chosen = allowed[best]
     over_single = gain(chosen, single)
     over_concat = gain(chosen, Candidate.CONCAT) if rehearsal.at_use is AtUse.BOTH else None
-    if all(part.score(c).low <= rehearsal.chance for c in plans.values()):
+    # Any candidate counts, at use or not: what a missing view knows, a head may bring over.
+    if all(part.score(c).low <= rehearsal.chance for c in part.candidates):
         return Decision(
             Objective.UNDECIDED,
             over_single,

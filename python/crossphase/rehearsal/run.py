@@ -17,9 +17,10 @@ from crossphase.fold_moments import FoldMoments, moments_of_checked
 from crossphase.folds import assign_folds
 from crossphase.labels import LabelMatrix, encode_labels
 from crossphase.reference.moments import to_float64
-from crossphase.rehearsal.candidates import AtUse, Candidate, Heads, fit_heads, inverse_scales, standardized
+from crossphase.rehearsal.candidates import AtUse, Candidate, Heads, fit_heads
 from crossphase.rehearsal.probes import predict_classes, predict_values
 from crossphase.rehearsal.result import BudgetRehearsal, Rehearsal
+from crossphase.rehearsal.ridge_choice import choose_ridge
 from crossphase.rehearsal.scoring import Resample, score_classes, score_values
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
 
@@ -226,7 +227,7 @@ def _rehearse_fold(
 ) -> tuple[float, list[list[tuple[Resample, ...]]]]:
     """The ridge taken, and for every budget the resamples of this fold, one a target and draw."""
     generator = derived_generator(problem.seed, 1, fold)
-    ridge = _choose_ridge(moments, fold, problem.ridges)
+    ridge = choose_ridge(moments, fold, problem.ridges)
     heads = fit_heads(moments.train(fold), width=problem.width, ridge=ridge)
     is_held_out = problem.folds[problem.labelled_rows] == fold
     held_out = _at_most(np.flatnonzero(is_held_out), _MOST_HELD_OUT, generator)
@@ -268,7 +269,7 @@ def _outcomes(
 
 
 def _summarize(problem: _Problem, budget: int | None, resamples: list[tuple[Resample, ...]]) -> BudgetRehearsal:
-    """Scores averaged over the targets; their errors are taken for fully dependent, which they may be at worst."""
+    """Scores averaged over the targets, whose errors are taken for fully dependent: the worst that they can be."""
     n_train = float(np.mean([targets[0].n_train for targets in resamples]))
     overlap = min(1.0, n_train / max(len(problem.labelled_rows), 1))
     values, covariances = [], []
@@ -278,37 +279,6 @@ def _summarize(problem: _Problem, budget: int | None, resamples: list[tuple[Resa
         values.append(scores.values)
         covariances.append(scores.covariance)
     return BudgetRehearsal(budget, n_train, tuple(Candidate), np.mean(values, axis=0), np.mean(covariances, axis=0))
-
-
-def _choose_ridge(moments: FoldMoments, fold: int, ridges: tuple[float, ...]) -> float:
-    """The ridge whose regressions between the views explain most variance of an inner fold, both ways together."""
-    if len(ridges) == 1:
-        return ridges[0]
-    inner = (fold + 1) % moments.n_folds
-    if moments.n_folds < 3:
-        return ridges[-1]
-    training, validation = moments.train(fold, inner), moments.test(inner)
-    scale_x = inverse_scales(training.mean_x, training.cov_xx)
-    scale_y = inverse_scales(training.mean_y, training.cov_yy)
-    fitted, held_out = standardized(training, scale_x, scale_y), standardized(validation, scale_x, scale_y)
-
-    def unexplained(cov_source: np.ndarray, cov_cross: np.ndarray, source: np.ndarray, cross: np.ndarray) -> np.ndarray:
-        values, axes = np.linalg.eigh(cov_source)
-        rotated, test_cross = axes.T @ cov_cross, axes.T @ cross
-        test_source = axes.T @ source @ axes
-        mean_variance = np.diag(cov_source).mean()
-        losses = []
-        for ridge in ridges:
-            map_ = rotated / (np.maximum(values, 0.0) + ridge * mean_variance)[:, None]
-            losses.append(np.vdot(map_, test_source @ map_) - 2 * np.vdot(map_, test_cross))
-        return np.array(losses)
-
-    losses = unexplained(fitted.cov_xx, fitted.cov_xy, held_out.cov_xx, held_out.cov_xy) / max(
-        np.trace(held_out.cov_yy), 1e-300
-    ) + unexplained(fitted.cov_yy, fitted.cov_xy.T, held_out.cov_yy, held_out.cov_xy.T) / max(
-        np.trace(held_out.cov_xx), 1e-300
-    )
-    return ridges[int(np.argmin(losses))]
 
 
 def _rows_of(problem: _Problem, heads: Heads, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
