@@ -19,6 +19,7 @@ from crossphase.diagnosis.serialize import plain
 from crossphase.diagnosis.text import number
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
 from crossphase.readers import read_labels, read_samples
+from crossphase.rehearsal import candidate_of
 from crossphase.samples import as_samples
 
 SCHEMA_VERSION = 1
@@ -30,7 +31,7 @@ class PairwiseDiagnosis:
 
     view_names: tuple[str, ...]
     pairs: Mapping[tuple[str, str], Diagnosis]
-    best_pair: tuple[str, str] | None  # None: no pair is worth a cross-modal model
+    best_pair: tuple[str, str] | None  # None: no pair is worth more than its better view
 
     @property
     def delta_ca(self) -> np.ndarray:
@@ -88,7 +89,7 @@ class PairwiseDiagnosis:
 
     def _headline(self) -> str:
         if self.best_pair is None:
-            return "none; no pair is worth a cross-modal model"
+            return "none; no pair is worth more than its better view"
         return f"{' × '.join(self.best_pair)}: {self.advice[self.best_pair]}"
 
     def _matrix(self, values: Any) -> np.ndarray:
@@ -160,18 +161,27 @@ def diagnose_pairs(views: Mapping[str, Any], labels: Any, **options: Any) -> Pai
 
 
 def pair_score(diagnosis: Diagnosis) -> float:
-    """How much a pair deserves to be trained on: the recommended objective's log separation ratio; -inf if none is."""
+    """How much a pair has to give that neither view has alone; -inf if it is advised to use one view, or undecided.
+
+    The rehearsed score of what is recommended; without a rehearsal, the recommended objective's log separation ratio.
+    """
+    objective = diagnosis.recommendation.objective
+    if diagnosis.rehearsal is not None:
+        if objective in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y, Objective.UNDECIDED):
+            return -math.inf
+        budget = diagnosis.rehearsal.budgets[-1]
+        return budget.score(candidate_of(objective, diagnosis.rehearsal.at_use)).value
     ratios = {
         Objective.ALIGN: diagnosis.delta_ca,
         Objective.PREDICT_Y_FROM_X: diagnosis.delta_cp,
         Objective.PREDICT_X_FROM_Y: diagnosis.delta_cp_reverse,
     }
-    ratio = ratios.get(diagnosis.recommendation.objective)
+    ratio = ratios.get(objective)
     return math.log(ratio.value) if ratio is not None and ratio.value > 0 else -math.inf
 
 
 def best_of(pairs: Iterable[tuple[tuple[str, str], Diagnosis]]) -> tuple[str, str] | None:
-    """The pair with the highest `pair_score`, the first of equals; None if no pair has a cross-modal recommendation."""
+    """The pair with the highest `pair_score`, the first of equals; None if every pair has -inf."""
     scores = {pair: pair_score(diagnosis) for pair, diagnosis in pairs}
     best = max(scores, key=lambda pair: scores[pair])
     return best if scores[best] > -math.inf else None

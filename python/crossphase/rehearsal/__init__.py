@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossphase.rehearsal.candidates import AtUse, Candidate
-from crossphase.rehearsal.decision import Decision, decide
+from crossphase.rehearsal.decision import Decision, candidate_of, decide
 from crossphase.rehearsal.result import BudgetRehearsal, Estimate, Rehearsal
 from crossphase.rehearsal.run import rehearse, rehearse_checked
 
@@ -14,6 +14,7 @@ __all__ = [
     "Decision",
     "Estimate",
     "Rehearsal",
+    "candidate_of",
     "decide",
     "rehearse",
     "rehearse_checked",

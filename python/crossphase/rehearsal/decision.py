@@ -48,10 +48,16 @@ _ALIGNMENT_OF_BOTH = (-0.035, 0.055, 0.6)  # both projections against both views
 _PREDICTION_ERROR = 0.03
 _PREDICTION_SHORTFALL = 0.25
 _ALIGNMENT_ERROR = 0.05
+_BEST_SCORE = 1.0
 _LEVEL = 10.0  # scores' common level is free
 
 MOST_RISK = 0.25  # probability of losing against the frozen views above which no cross-modal training is advised
 LEAST_GAIN = 0.01  # what training must be expected to gain over no training
+
+
+def candidate_of(objective: Objective, at_use: AtUse) -> Candidate:
+    """The representation that an objective leads to, with these views at use."""
+    return _CANDIDATES[at_use][objective]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
     part = rehearsal.at(label_budget)
     plans = _CANDIDATES[rehearsal.at_use]
     mean, covariance = posterior(part)
+    mean = np.minimum(mean, _BEST_SCORE)  # a perfect view cannot be improved on
     place = {candidate: i for i, candidate in enumerate(part.candidates)}
 
     def gain(of: Candidate, over: Candidate) -> Estimate:

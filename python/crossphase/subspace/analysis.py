@@ -50,7 +50,9 @@ class OperatorAnalysis:
     nuisance: np.ndarray  # (n_nuisance,), the fitted spectrum
     delta: Estimate
     probability_above_one: float
-    label_recovery: np.ndarray  # (n_columns,), in [0, 1]: expected share of what a view knows of each label column that is kept
+    label_recovery: (
+        np.ndarray
+    )  # (n_columns,), in [0, 1]: expected share of what a view knows of each label column that is kept
     in_sample_signal: np.ndarray
     in_sample_nuisance: np.ndarray
     log_delta_draws: np.ndarray  # (n_draws,)

@@ -96,14 +96,12 @@ def _confidence_draws(
     # The few draws are the same at every point: what sets them apart from all draws is taken off.
     offset = spread.mean(axis=0) - spread[: len(few)].mean(axis=0)
     points = [(population.scaled(signal, f), population.scaled(nuisance, f)) for f in _FACTORS]
-    for share in _RAISES:
-        raised = population.raised(nuisance[:1], population.observed.nuisance[:1], share)
-        points.append(
-            (
-                population.raised(signal, population.observed.signal, share),
-                np.concatenate([raised, nuisance[1:]]),
-            )
-        )
+    top = nuisance[:1]
+    signal_room = population.limits(signal, population.observed.signal) - signal
+    top_room = population.limits(top, population.observed.nuisance[:1]) - top
+    points += [
+        (signal + share * signal_room, np.concatenate([top + share * top_room, nuisance[1:]])) for share in _RAISES
+    ]
     means = np.array(
         [
             np.mean([_leading(population, population.simulate(*values, draw)) for draw in few], axis=0) + offset

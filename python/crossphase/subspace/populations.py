@@ -14,6 +14,7 @@ import numpy as np
 from crossphase.subspace.separation import RowCounts, SeparatedValues, separate_coherence, separate_prediction
 from crossphase.subspace.simulation import WishartDraw
 
+_LARGEST_CORRELATION = 0.995  # above, residuals are nothing and their roots lose their digits
 _LEAST_EIGENVALUE = 1e-6  # of the labels' unexplained covariance, so that it has a root
 
 
@@ -31,8 +32,8 @@ class Population(Protocol):
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         """Values moved in proportion."""
 
-    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
-        """Values moved a share of the way to the largest worth considering."""
+    def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        """The largest values worth considering, where these were fitted and those observed."""
 
     def first_guess(self) -> np.ndarray:
         """Nuisance values of equal size with the unbiased sum of squares."""
@@ -66,13 +67,13 @@ class CoherencePopulation:
         return np.asarray(np.arctanh(np.clip(values, 0.0, 0.9999)))
 
     def from_scale(self, values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.clip(np.tanh(np.maximum(values, 0.0)), 0.0, 0.995))
+        return np.asarray(np.clip(np.tanh(np.maximum(values, 0.0)), 0.0, _LARGEST_CORRELATION))
 
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return self.from_scale(factors * self.to_scale(values))
 
-    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
-        return np.asarray(values + (0.995 - values) * share)
+    def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:  # noqa: ARG002  (of the protocol)
+        return np.full(len(values), _LARGEST_CORRELATION)
 
     def first_guess(self) -> np.ndarray:
         nuisance = self.observed.nuisance
@@ -145,9 +146,8 @@ class PredictionPopulation:
     def scaled(self, values: np.ndarray, factors: np.ndarray | float) -> np.ndarray:
         return np.asarray(factors * values)
 
-    def raised(self, values: np.ndarray, observed: np.ndarray, share: float) -> np.ndarray:
-        # A value three times what the sample shows would have shown.
-        return np.asarray(values + (3 * np.maximum(values, observed) - values) * share)
+    def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+        return np.asarray(3 * np.maximum(values, observed))  # what is three times as large would have shown
 
     def first_guess(self) -> np.ndarray:
         square = float(np.mean(self.observed.nuisance**2))
