@@ -63,7 +63,7 @@ def judge(seed: int) -> Outcome:
         label_kind=problem.label_kind,
         nuisance_kind=problem.nuisance_kind,
         tails="Gaussian" if problem.degrees_of_freedom is None else f"t, {problem.degrees_of_freedom:g} degrees",
-        is_away=problem.is_away,
+        is_away=bool(problem.is_away),
         regime=str(problem.regime),
         regime_found=str(found.regime),
         regime_published=str(published.regime),

@@ -56,6 +56,10 @@ class OperatorAnalysis:
     in_sample_signal: np.ndarray
     in_sample_nuisance: np.ndarray
     log_delta_draws: np.ndarray  # (n_draws,)
+    excess_leakage: (
+        float  # share of the label directions' images that falls among the other view's nuisance, beyond chance
+    )
+    leakage_error: float
 
     @property
     def n_recovered(self) -> int:
@@ -225,6 +229,8 @@ def _analysed(fitted: FittedValues, known: np.ndarray) -> OperatorAnalysis:
         in_sample_signal=fitted.observed.signal,
         in_sample_nuisance=fitted.observed.nuisance,
         log_delta_draws=log_delta,
+        excess_leakage=fitted.excess_leakage,
+        leakage_error=fitted.leakage_error,
     )
 
 

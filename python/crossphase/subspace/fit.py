@@ -38,6 +38,10 @@ class FittedValues:
     signal_draws: np.ndarray  # (n_draws, n_directions)
     largest_nuisance_draws: np.ndarray  # (n_draws,)
     observed: SeparatedValues
+    excess_leakage: (
+        float  # observed leakage less what the fitted population, which has none, shows in simulated samples
+    )
+    leakage_error: float  # standard deviation of the latter
 
 
 def fit_values(
@@ -60,8 +64,17 @@ def fit_values(
         moved = population.to_scale(signal) + population.to_scale(observed.signal) - population.to_scale(mean_signal)
         signal = np.sort(population.from_scale(moved))[::-1]
         nuisance = population.inflated(nuisance, observed.nuisance, mean_nuisance)
+    simulated = [population.simulate(signal, nuisance, draw) for draw in draws]
+    leakages = np.array([sample.leakage for sample in simulated])
+    spread = np.array([_leading(population, sample) for sample in simulated])
+    few = draws[:_DRAWS_PER_POINT]
     return FittedValues(
-        signal, nuisance, *_confidence_draws(population, signal, nuisance, draws, n_fitting, normals), observed
+        signal,
+        nuisance,
+        *_confidence_draws(population, signal, nuisance, few, spread, n_fitting, normals),
+        observed,
+        observed.leakage - float(leakages.mean()),
+        float(leakages.std(ddof=1)),
     )
 
 
@@ -79,7 +92,8 @@ def _confidence_draws(
     population: Population,
     signal: np.ndarray,
     nuisance: np.ndarray,
-    draws: Sequence[WishartDraw],
+    few: Sequence[WishartDraw],
+    spread: np.ndarray,
     n_fitting: int,
     normals: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -89,10 +103,8 @@ def _confidence_draws(
     standard deviations. How that mean moves is simulated: downwards with all values in proportion, since the largest nuisance
     value owes part of its size to the others; upwards with the largest alone, since a single direction hides in noise best.
     """
-    spread = np.array([_leading(population, population.simulate(signal, nuisance, draw)) for draw in draws])
     # The fit compared the data with a mean of n_fitting draws.
     deviations = _UNSIMULATED * np.sqrt(1 + 1 / n_fitting) * spread.std(axis=0, ddof=1)
-    few = draws[:_DRAWS_PER_POINT]
     # The few draws are the same at every point: what sets them apart from all draws is taken off.
     offset = spread.mean(axis=0) - spread[: len(few)].mean(axis=0)
     points = [(population.scaled(signal, f), population.scaled(nuisance, f)) for f in _FACTORS]

@@ -23,6 +23,7 @@ class SeparatedValues:
     nuisance: np.ndarray  # (min(p, q) - n_directions,), descending
     directions_x: np.ndarray  # (p, n_directions), orthonormal
     directions_y: np.ndarray  # (q, n_directions)
+    leakage: float  # share of what the operator makes of the labels' directions that falls outside the other view's, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,12 @@ def separate_coherence(
     mean_square = max((np.sum(coherence**2) - np.sum(values**2)) / min(p, q) - max(p, q) / rows.pairs, 0.0)
     image_noise_x = (p / rows.pairs * (1 - strength**2) + _sine2(noise_y) * mean_square) / strength**2
     image_noise_y = (q / rows.pairs * (1 - strength**2) + _sine2(noise_x) * mean_square) / strength**2
+    image_x, image_y = coherence @ y, coherence.T @ x
     return _values_between(
         coherence,
-        _combined(x, noise_x, coherence @ y, image_noise_x),
-        _combined(y, noise_y, coherence.T @ x, image_noise_y),
+        _combined(x, noise_x, image_x, image_noise_x),
+        _combined(y, noise_y, image_y, image_noise_y),
+        _leakage(values, image_x, image_y),
     )
 
 
@@ -88,10 +91,12 @@ def separate_prediction(
     residual_on_y = np.einsum("ij,ij->j", y, residual @ y)
     image_noise_x = (p / rows.pairs * residual_on_y + _sine2(noise_y) * mean_square) / gain2
     image_noise_y = (total_residual / rows.pairs + _sine2(noise_x) * mean_square) / gain2
+    image_x, image_y = operator @ y, operator.T @ x
     return _values_between(
         operator,
-        _combined(x, noise_x, operator @ y, image_noise_x),
-        _combined(y, noise_y, operator.T @ x, image_noise_y),
+        _combined(x, noise_x, image_x, image_noise_x),
+        _combined(y, noise_y, image_y, image_noise_y),
+        _leakage(values, image_x, image_y),
     )
 
 
@@ -133,7 +138,12 @@ def _combined(from_labels: np.ndarray, noise: np.ndarray, image: np.ndarray, ima
     return np.asarray(np.linalg.qr(mean)[0])
 
 
-def _values_between(operator: np.ndarray, x: np.ndarray, y: np.ndarray) -> SeparatedValues:
+def _leakage(values: np.ndarray, image_x: np.ndarray, image_y: np.ndarray) -> float:
+    images = float(np.sum(image_x**2) + np.sum(image_y**2))
+    return 1 - 2 * float(np.sum(values**2)) / images if images > 0 else 0.0
+
+
+def _values_between(operator: np.ndarray, x: np.ndarray, y: np.ndarray, leakage: float) -> SeparatedValues:
     projected_x, projected_y = x.T @ operator, operator @ y
     core = projected_x @ y
     complement = operator - x @ projected_x
@@ -142,4 +152,4 @@ def _values_between(operator: np.ndarray, x: np.ndarray, y: np.ndarray) -> Separ
     gram = complement @ complement.T if p <= q else complement.T @ complement
     n_nuisance = min(p, q) - x.shape[1]
     squares = np.linalg.eigvalsh(gram)[::-1][:n_nuisance]
-    return SeparatedValues(np.linalg.svd(core, compute_uv=False), np.sqrt(np.maximum(squares, 0.0)), x, y)
+    return SeparatedValues(np.linalg.svd(core, compute_uv=False), np.sqrt(np.maximum(squares, 0.0)), x, y, leakage)
