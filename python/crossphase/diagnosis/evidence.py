@@ -30,6 +30,7 @@ from crossphase.spectra import null_correlations
 from crossphase.subspace import OperatorAnalysis, SubspaceAnalysis, analyse_subspace
 
 _LOG = logging.getLogger(__name__)
+_WIDE = 400  # features of both views
 _N_SIGN_FLIPS = 99  # the smallest p-value is then 1 %
 _LEAST_GROUPS_TO_TEST = 7  # fewer sign flips than 1 / .05 otherwise
 _LEAST_UNITS_TO_REHEARSE = 20  # labelled rows
@@ -126,10 +127,11 @@ def evidence_from_subspace(
     """By the subspace that the labels define, with what else there is to know before training."""
     x, y = pair.x.samples, pair.y.samples
     _LOG.info("separation ratios, pairing, rehearsal; %d label columns", labels.n_columns)
-    # Side by side: each has stretches that one core must do alone.
-    share = max(1, n_threads // 2)
+    # Side by side, since each has stretches that one core must do alone; wide views one after the other, for their memory.
+    n_at_once = n_threads if pair.x.n_prepared + pair.y.n_prepared <= _WIDE else 1
+    share = max(1, n_threads // min(n_at_once, 2))
     is_tested = audit and (groups is None or len(np.unique(groups)) >= _LEAST_GROUPS_TO_TEST)
-    with ThreadPoolExecutor(n_threads) as pool:
+    with ThreadPoolExecutor(n_at_once) as pool:
         rehearsed = None
         if rehearse and _can_rehearse(labels, groups):
             rehearsed = pool.submit(

@@ -196,6 +196,8 @@ def diagnose(
     moments._update_checked([x, y])
     kept = (None, None) if is_published and isinstance(asked, str) else asked
     pair = _with_few_enough_features(x, y, moments, standardize=bool(standardize), asked=kept)
+    used_backend = moments.backend
+    del moments  # a state is as large as several covariances
     require_more_rows_than_features(pair, (None, None) if isinstance(kept, str) else kept)
     cautions = input_cautions(pair, label_matrix) + [DiagnosisWarning(code, text) for code, text in proxy_notes]
     for caution in cautions:
@@ -226,7 +228,7 @@ def diagnose(
         signal_rule=rule if is_published else None,
         components=options if is_published else None,
     )
-    return _assembled(pair, moments, label_matrix, evidence, cautions, settings)
+    return _assembled(pair, used_backend, label_matrix, evidence, cautions, settings)
 
 
 _OPTIONS = [
@@ -251,7 +253,7 @@ _OPTIONS = [
 
 def _assembled(
     pair: PreparedPair,
-    moments: CrossMoments,
+    backend: str,
     labels: LabelMatrix,
     evidence: Evidence,
     cautions: list[DiagnosisWarning],
@@ -275,7 +277,7 @@ def _assembled(
         constant_columns_y=pair.y.constant_columns,
         label_columns=labels.column_names,
         n_classes=labels.n_classes,
-        backend=moments.backend,
+        backend=backend,
         version=_core.__version__,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -18,7 +18,7 @@ from crossphase.regimes import Regime
 from crossphase.subspace.fit import FittedValues, fit_values
 from crossphase.subspace.label_space import LabelSpace, find_label_space
 from crossphase.subspace.populations import CoherencePopulation, Population, PredictionPopulation
-from crossphase.subspace.simulation import WishartDraw, draw_wishart
+from crossphase.subspace.simulation import WishartDraws
 from crossphase.subspace.statistics import PairStatistics, pair_statistics
 
 CONFIDENCE = 0.95
@@ -119,7 +119,7 @@ def analyse_subspace(
         r = space.directions.shape[1]
         n_fitting = min(max(_FITTING_FEATURES // (p + q), _LEAST_FITTING), _MOST_FITTING)
         n_draws = _N_SPREAD_WIDE if p + q > _WIDE else _N_SPREAD
-        draws = _draws(p + q + r, r, int(statistics.rows.pairs) - 1, n_draws, seed)
+        draws = WishartDraws(n_draws, p + q + r, r, int(statistics.rows.pairs) - 1, seed, _DRAWS)
         normals = _stratified_normals(derived_generator(seed, _NORMALS))
         with ThreadPoolExecutor(n_threads) as pool:
             fitted = list(pool.map(lambda population: fit_values(population, draws, n_fitting, normals), populations))
@@ -187,14 +187,6 @@ def _residual(cov: np.ndarray, prediction: np.ndarray, s: PairStatistics) -> np.
     """Covariance of the target given the source, unbiased."""
     degrees = s.rows.pairs - 1
     return np.asarray((cov - prediction.T @ prediction) * degrees / (degrees - prediction.shape[0]))
-
-
-def _draws(
-    n_variables: int, n_labels: int, degrees: int, n_draws: int, seed: np.random.SeedSequence
-) -> Sequence[WishartDraw]:
-    return [
-        draw_wishart(n_variables, n_labels, degrees, derived_generator(seed, _DRAWS, index)) for index in range(n_draws)
-    ]
 
 
 def _stratified_normals(rng: np.random.Generator) -> np.ndarray:

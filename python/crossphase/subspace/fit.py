@@ -17,7 +17,7 @@ import numpy as np
 
 from crossphase.subspace.populations import Population
 from crossphase.subspace.separation import SeparatedValues
-from crossphase.subspace.simulation import WishartDraw
+from crossphase.subspace.simulation import WishartDraws
 
 N_STEPS = 6  # of the fixed point; later ones change the largest value by less than its standard error
 # What the confidence distributions are read from: smaller values in proportion, and larger ones by shares of the way up.
@@ -44,34 +44,32 @@ class FittedValues:
     leakage_error: float  # standard deviation of the latter
 
 
-def fit_values(
-    population: Population, draws: Sequence[WishartDraw], n_fitting: int, normals: np.ndarray
-) -> FittedValues:
+def fit_values(population: Population, draws: WishartDraws, n_fitting: int, normals: np.ndarray) -> FittedValues:
     """Fit a population's values, and draw from their confidence distribution.
 
     Parameters
     ----------
-    draws : sequence of WishartDraw
+    draws : WishartDraws
         The first `n_fitting` serve the fixed point; all serve the spread.
     normals : array, shape (n_draws, 2 or more)
         Standard normals: column 0 moves the nuisance, the others the signal values.
     """
     observed = population.observed
     signal, nuisance = _clean_start(population)
-    fitting = draws[:n_fitting]
     for _ in range(N_STEPS):
-        mean_signal, mean_nuisance = _mean_values([population.simulate(signal, nuisance, draw) for draw in fitting])
+        mean_signal, mean_nuisance = _mean_values(
+            [population.simulate(signal, nuisance, draw) for draw in draws.first(n_fitting)]
+        )
         moved = population.to_scale(signal) + population.to_scale(observed.signal) - population.to_scale(mean_signal)
         signal = np.sort(population.from_scale(moved))[::-1]
         nuisance = population.inflated(nuisance, observed.nuisance, mean_nuisance)
-    simulated = [population.simulate(signal, nuisance, draw) for draw in draws]
+    simulated = [population.simulate(signal, nuisance, draw) for draw in draws.first()]
     leakages = np.array([sample.leakage for sample in simulated])
     spread = np.array([_leading(population, sample) for sample in simulated])
-    few = draws[:_DRAWS_PER_POINT]
     return FittedValues(
         signal,
         nuisance,
-        *_confidence_draws(population, signal, nuisance, few, spread, n_fitting, normals),
+        *_confidence_draws(population, signal, nuisance, draws, spread, n_fitting, normals),
         observed,
         observed.leakage - float(leakages.mean()),
         float(leakages.std(ddof=1)),
@@ -92,7 +90,7 @@ def _confidence_draws(
     population: Population,
     signal: np.ndarray,
     nuisance: np.ndarray,
-    few: Sequence[WishartDraw],
+    draws: WishartDraws,
     spread: np.ndarray,
     n_fitting: int,
     normals: np.ndarray,
@@ -106,7 +104,7 @@ def _confidence_draws(
     # The fit compared the data with a mean of n_fitting draws.
     deviations = _UNSIMULATED * np.sqrt(1 + 1 / n_fitting) * spread.std(axis=0, ddof=1)
     # The few draws are the same at every point: what sets them apart from all draws is taken off.
-    offset = spread.mean(axis=0) - spread[: len(few)].mean(axis=0)
+    offset = spread.mean(axis=0) - spread[:_DRAWS_PER_POINT].mean(axis=0)
     points = [(population.scaled(signal, f), population.scaled(nuisance, f)) for f in _FACTORS]
     top = nuisance[:1]
     signal_room = population.limits(signal, population.observed.signal) - signal
@@ -116,7 +114,11 @@ def _confidence_draws(
     ]
     means = np.array(
         [
-            np.mean([_leading(population, population.simulate(*values, draw)) for draw in few], axis=0) + offset
+            np.mean(
+                [_leading(population, population.simulate(*values, draw)) for draw in draws.first(_DRAWS_PER_POINT)],
+                axis=0,
+            )
+            + offset
             for values in points
         ]
     )

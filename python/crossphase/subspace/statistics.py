@@ -17,7 +17,8 @@ from crossphase.subspace.label_space import ViewLabels
 from crossphase.subspace.separation import RowCounts
 
 _VALUES_AT_A_TIME = 1 << 20  # converted to float64 together: 8 MiB
-_MOST_ROWS_FOR_LEVERAGE = 20_000  # evenly spaced; more would not change a mean over rows
+_MOST_LEVERAGE_ROWS = 20_000  # evenly spaced; more would not change a mean over rows
+_MOST_LEVERAGE_VALUES = 1 << 22  # of the wider view: 32 MiB
 _HEAVY = 1.1  # excess noise from which heavy-tailed rows are down-weighted
 _N_REWEIGHTINGS = 2
 
@@ -69,12 +70,15 @@ def pair_statistics(
     their proportions, so correlations and ratios of gains do not change, but the noise of heavy tails does.
     """
     n = pair.x.samples.n_samples
-    rows = _leverage_rows(n)
+    rows = _leverage_rows(n, max(pair.x.n_prepared, pair.y.n_prepared))
     with single_threaded_blas():
         weights = np.ones(n)
-        excess = _excess_noise(*(_leverages(_weighted(view, rows, weights), n) for view in (pair.x, pair.y)))
-        is_heavy = excess > _HEAVY
         covariances = pair.covariances
+        excess = _excess_noise(
+            _leverages(_weighted(pair.x, rows, weights), covariances.cov_xx),
+            _leverages(_weighted(pair.y, rows, weights), covariances.cov_yy),
+        )
+        is_heavy = excess > _HEAVY
         if is_heavy:
             for _ in range(_N_REWEIGHTINGS):
                 weights = _reweighted(pair, covariances, weights)
@@ -110,12 +114,13 @@ def _statistics(
     known = rows[is_labelled[rows]]
     views: list[ViewLabels] = []
     leverages: list[np.ndarray] = []
-    whitened_rows: list[np.ndarray] = []
+    whitened_rows: list[np.ndarray] = []  # only groups need them
     for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
         whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
         leverage = np.square(whitened).sum(axis=1)
         leverages.append(leverage)
-        whitened_rows.append(whitened)
+        if groups is not None:
+            whitened_rows.append(whitened)
         covariance = solve_triangular(lower, raw, lower=True)
         at_known = is_labelled[rows]
         residual = white_labels[known] - whitened[at_known] @ covariance
@@ -142,9 +147,9 @@ def _statistics(
     )
 
 
-def _leverage_rows(n: int) -> np.ndarray:
-    step = max(1, -(-n // _MOST_ROWS_FOR_LEVERAGE))
-    return np.arange(0, n, step)
+def _leverage_rows(n: int, n_features: int) -> np.ndarray:
+    most = min(_MOST_LEVERAGE_ROWS, max(_MOST_LEVERAGE_VALUES // n_features, 2 * n_features))
+    return np.arange(0, n, max(1, -(-n // most)))
 
 
 def _weighted(view: PreparedView, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -159,12 +164,12 @@ def _blocks(view: PreparedView) -> Iterator[np.ndarray]:
         yield np.arange(first, min(first + size, n))
 
 
-def _leverages(weighted_rows: np.ndarray, n_samples: int) -> np.ndarray:
-    """Diagonal of the projection on the columns, as if these rows stood for all ``n_samples``; their mean is p / n."""
+def _leverages(weighted_rows: np.ndarray, cov: np.ndarray) -> np.ndarray:
+    """Squared lengths of rows under the covariance of all rows: n_samples times their leverages."""
     from scipy.linalg import solve_triangular  # noqa: PLC0415
 
-    lower = np.linalg.cholesky(weighted_rows.T @ weighted_rows / len(weighted_rows))
-    return np.asarray(np.square(solve_triangular(lower, weighted_rows.T, lower=True)).sum(axis=0) / n_samples)
+    lower = np.linalg.cholesky(cov)
+    return np.asarray(np.square(solve_triangular(lower, weighted_rows.T, lower=True)).sum(axis=0))
 
 
 def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
