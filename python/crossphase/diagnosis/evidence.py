@@ -30,6 +30,8 @@ from crossphase.spectra import null_correlations
 from crossphase.subspace import OperatorAnalysis, SubspaceAnalysis, analyse_subspace
 
 _LOG = logging.getLogger(__name__)
+_LABEL_BUDGETS = (100, 300)
+_LARGEST_BUDGET = 0.7  # of the labelled rows: beyond, it is nearly all of them
 _WIDE = 400  # features of both views
 _N_SIGN_FLIPS = 99  # the smallest p-value is then 1 %
 _LEAST_GROUPS_TO_TEST = 7  # fewer sign flips than 1 / .05 otherwise
@@ -134,8 +136,17 @@ def evidence_from_subspace(
     with ThreadPoolExecutor(n_at_once) as pool:
         rehearsed = None
         if rehearse and _can_rehearse(labels, groups):
+            budgets = tuple(b for b in _LABEL_BUDGETS if b < _LARGEST_BUDGET * labels.n_labelled)
             rehearsed = pool.submit(
-                rehearse_checked, x, y, labels, at_use=at_use, groups=groups, seed=seed, n_threads=share
+                rehearse_checked,
+                x,
+                y,
+                labels,
+                label_budgets=(*budgets, None),
+                at_use=at_use,
+                groups=groups,
+                seed=seed,
+                n_threads=share,
             )
         analysed = pool.submit(
             analyse_subspace,

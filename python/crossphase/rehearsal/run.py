@@ -28,6 +28,7 @@ _MOST_TRAIN = 600  # labelled rows a probe is trained on: with more, candidates 
 _MOST_HELD_OUT = 400  # labelled rows a fold is judged on: 5 folds then err by about 1 point of accuracy
 _FEW_LABELS = 500  # up to here heads, not probes, take the time, and probes need every label
 _N_DRAWS = 2  # label draws a fold, where the budget leaves a choice
+_MANY_LABELS = 2000  # from here on one draw a fold tells as much as two did
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +241,8 @@ def _rehearse_fold(
     for budget in problem.budgets:
         size = min(len(pool) if budget is None else budget, len(pool), _MOST_TRAIN)
         resamples = []
-        for _ in range(_N_DRAWS if budget is not None and size < len(pool) else 1):
+        n_draws = _N_DRAWS if budget is not None and size < len(pool) and len(pool) < _MANY_LABELS else 1
+        for _ in range(n_draws):
             drawn = _at_most(pool, size, generator)
             train = _rows_of(problem, heads, drawn)
             train_features = {c: heads.features(c, *train) for c in Candidate}
