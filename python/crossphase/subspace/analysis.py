@@ -76,6 +76,8 @@ class SubspaceAnalysis:
     prediction_reverse: OperatorAnalysis
     regime_probabilities: Mapping[Regime, float]  # for alignment and X -> Y
     regime_probabilities_reverse: Mapping[Regime, float]
+    delta_cp_if_standardized: float  # with every column of the target divided by its standard deviation; a rough figure
+    delta_cp_reverse_if_standardized: float
     phase_parameters: PhaseParameters
     label_space: LabelSpace
     label_directions: np.ndarray  # (n_columns, r): weights on the label columns as encoded
@@ -114,7 +116,8 @@ def analyse_subspace(
         space = find_label_space(
             statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2))
         )
-        populations = _populations(statistics, space)
+        alignment_population, *prediction_populations = _populations(statistics, space)
+        populations: list[Population] = [alignment_population, *prediction_populations]
         p, q = statistics.coherence.shape
         r = space.directions.shape[1]
         n_fitting = min(max(_FITTING_FEATURES // (p + q), _LEAST_FITTING), _MOST_FITTING)
@@ -135,6 +138,8 @@ def analyse_subspace(
         prediction_reverse,
         _regime_probabilities(alignment, prediction),
         _regime_probabilities(alignment, prediction_reverse),
+        _if_standardized(prediction, statistics.cov_yy, prediction_populations[0]),
+        _if_standardized(prediction_reverse, statistics.cov_xx, prediction_populations[1]),
         _phase_parameters(statistics, space, alignment.largest_nuisance.value),
         space,
         statistics.label_whitener @ space.directions,
@@ -145,11 +150,13 @@ def analyse_subspace(
     )
 
 
-def _populations(s: PairStatistics, space: LabelSpace) -> list[Population]:
+def _populations(
+    s: PairStatistics, space: LabelSpace
+) -> tuple[CoherencePopulation, PredictionPopulation, PredictionPopulation]:
     basis = space.directions
     label_x, label_y = s.labels_x.covariance @ basis, s.labels_y.covariance @ basis
     shares_x, shares_y = space.shares_x, space.shares_y
-    return [
+    return (
         CoherencePopulation(s.coherence, label_x, label_y, (shares_x, shares_y), s.rows),
         PredictionPopulation(
             s.prediction, label_x, s.raw_labels_y @ basis, _residual(s.cov_yy, s.prediction, s), shares_x, s.rows
@@ -162,7 +169,16 @@ def _populations(s: PairStatistics, space: LabelSpace) -> list[Population]:
             shares_y,
             s.rows,
         ),
-    ]
+    )
+
+
+def _if_standardized(found: OperatorAnalysis, target_cov: np.ndarray, population: PredictionPopulation) -> float:
+    """The ratio moved by as much as the sample's ratio moves when the target's columns are scaled to unit variance."""
+    as_given, scaled = population.observed, population.observed_if_scaled(1 / np.sqrt(np.diag(target_cov)))
+    if not len(as_given.signal) or not len(as_given.nuisance):
+        return found.delta.value
+    ratios = [_ratio(float(v.signal[-1]), float(v.nuisance[0])) for v in (as_given, scaled)]
+    return found.delta.value * ratios[1] / ratios[0] if ratios[0] > 0 else found.delta.value
 
 
 def _phase_parameters(s: PairStatistics, space: LabelSpace, nu: float) -> PhaseParameters:

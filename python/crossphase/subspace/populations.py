@@ -125,6 +125,7 @@ class PredictionPopulation:
         rows: RowCounts,
     ) -> None:
         self.observed = separate_prediction(operator, label_x, label_y, residual, rows)
+        self._sample = operator, label_x, label_y, residual
         self._shape = operator.shape
         self._rows = rows
         x, y = _diagonal_pair(self.observed, operator)
@@ -136,6 +137,12 @@ class PredictionPopulation:
         self._residual_nuisance = nuisance_basis.T @ residual @ nuisance_basis
         self._root_nuisance = _root(self._residual_nuisance)
         self._largest = float(np.sqrt(np.sum(operator**2)))
+
+    def observed_if_scaled(self, scale: np.ndarray) -> SeparatedValues:
+        """What would be observed if the target's columns were multiplied by `scale`."""
+        operator, label_x, label_y, residual = self._sample
+        residual = residual * scale * scale[:, None]
+        return separate_prediction(operator * scale, label_x, label_y * scale[:, None], residual, self._rows)
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(np.log(np.maximum(values, 1e-9 * self._largest)))
