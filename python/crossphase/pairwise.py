@@ -22,7 +22,7 @@ from crossphase.labels import encode_labels
 from crossphase.readers import read_labels, read_samples
 from crossphase.samples import as_samples
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of the diagnoses inside it
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,8 +64,9 @@ class PairwiseDiagnosis:
             lines.append(f"  {'*' if pair == self.best_pair else ' '} {name:<{width}}{text:<{advice_width}}{ratios}")
         lines += [
             "",
-            "  Δ →: the second view predicted from the first; Δ ←: the first from the second; above 1 the objective",
-            "  keeps every signal direction. print(result.pairs[x, y]) has each pair's evidence.",
+            "  Δ →: the second view predicted from the first; Δ ←: the first from the second;",
+            "  above 1 the objective keeps every signal direction. Each pair's evidence:",
+            "  print(result.pairs[x, y]).",
         ]
         return "\n".join(lines)
 
@@ -137,7 +138,7 @@ def diagnose_pairs(views: Mapping[str, Any], labels: Any, **options: Any) -> Pai
     opened = _opened(views)
     if isinstance(labels, str | os.PathLike):
         labels = read_labels(labels)
-    encode_labels(labels)  # a sentence about labels needs no pair's name
+    encode_labels(labels, allow_missing=options.get("method") != "components")  # its sentences need no pair's name
     pairs, said = {}, set()
     for x, y in combinations(opened, 2):
         with warnings.catch_warnings(record=True) as caught:

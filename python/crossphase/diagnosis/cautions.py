@@ -116,12 +116,12 @@ def subspace_cautions(
                 )
             )
     if subspace.n_effective < 4 * (p + q):
+        visible = smallest_detectable_correlation(max(round(subspace.n_effective), p + q + 2), p, q)
         found.append(
             DiagnosisWarning(
                 "few_rows",
                 f"{subspace.n_effective:.0f} effective rows for {p} + {q} features: nuisance correlations below about "
-                f"{smallest_detectable_correlation(max(round(subspace.n_effective), p + q + 2), p, q):.2g} cannot be seen, and the "
-                "ratios' upper ends are uncertain.",
+                f"{visible:.2g} cannot be seen, and the ratios' upper ends are uncertain.",
             )
         )
     if subspace.is_reweighted:
@@ -226,8 +226,8 @@ def _about_unequal_scales(view: PreparedView) -> list[DiagnosisWarning]:
     return [
         DiagnosisWarning(
             "unequal_scales",
-            f"Column variances of {view.samples.name} differ by a factor of {variances.max() / variances.min():.1g}: gains follow "
-            "the largest columns; consider standardize=True (--standardize).",
+            f"Column variances of {view.samples.name} differ by a factor of {variances.max() / variances.min():.1g}: gains "
+            "follow the largest columns; consider standardize=True (--standardize).",
         )
     ]
 

@@ -143,7 +143,11 @@ def evidence_from_subspace(
         *(_as_recovery(operator) for operator in operators),
         subspace.phase_parameters,
         recommend_from_subspace(subspace, decision),
-        tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=rehearsal is not None or not rehearse)),
+        tuple(
+            subspace_cautions(
+                pair, labels, subspace, shared, pairing, is_rehearsed=rehearsal is not None or not rehearse
+            )
+        ),
         subspace.regime_probabilities,
         subspace.regime_probabilities_reverse,
         _n_pairs_to_decide(operators[:2], x.n_samples),

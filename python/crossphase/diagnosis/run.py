@@ -18,7 +18,11 @@ from crossphase._threads import resolve_n_threads
 from crossphase.components import ComponentOptions
 from crossphase.diagnosis.cautions import DiagnosisWarning, input_cautions
 from crossphase.diagnosis.evidence import Evidence, evidence_from_components, evidence_from_subspace
-from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
+from crossphase.diagnosis.requirements import (
+    require_enough_rows,
+    require_more_rows_than_features,
+    require_several_groups,
+)
 from crossphase.diagnosis.result import Diagnosis
 from crossphase.diagnosis.settings import DiagnosisSettings, Method
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
@@ -79,8 +83,10 @@ def diagnose(
         intervals. ``components``: the published procedure (Algorithm 1 of the reference), in-sample and without intervals.
     groups : array of shape (n_samples,), optional
         Subjects, donors, stars: rows of one group depend on each other. Widens the intervals, keeps groups whole in folds.
+        One group a row of X, also where `ids` puts rows in another order. Only for ``subspace``.
     ids : pair or triple of sequences, optional
-        Names of the rows of X, of Y, and of the labels if they come in an order of their own; rows are matched by them.
+        Names of the rows of X, of Y, and of the labels if they come in an order of their own; rows are matched by them, those
+        without a partner left out. Without names of their own, labels are of the rows of X.
     at_use : {"both", "x", "y"}
         Which views there will be when the representation is used.
     rehearse : bool, default True
@@ -164,9 +170,20 @@ def diagnose(
     for name, flag in (("standardize", standardize), ("rehearse", rehearse), ("audit", audit)):
         if not isinstance(flag, bool | np.bool_):
             raise InputTypeError(f"{name} must be True or False; got {flag!r}.")
+    if is_published and groups is not None:
+        raise InputValueError('groups need method="subspace"; the published procedure takes every row for independent.')
     threads = resolve_n_threads(n_threads)
     if isinstance(X, Mapping):
         from crossphase.pairwise import diagnose_pairs  # noqa: PLC0415  (stands above this module)
+
+        if Y is not None and labels is not None:
+            raise InputTypeError(
+                "X is a mapping of views, so the labels come next; Y must not be given beside labels=."
+            )
+        if ids is not None:
+            raise InputValueError(
+                "ids are of two views; got a mapping. Put the views in common order first, with crossphase.match_rows."
+            )
 
         given = {name: value for name, value in locals().items() if name in _OPTIONS}
         return diagnose_pairs(X, Y if labels is None else labels, **given)
@@ -176,8 +193,9 @@ def diagnose(
     raw_labels = read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
     rows: RowMatch | None = None
     if ids is not None:
+        groups = None if groups is None else check_groups(groups, x.n_samples)
         x, y, rows = _matched(x, y, ids)
-        groups = None if groups is None else np.asarray(groups)[rows.rows_x]
+        groups = None if groups is None else groups[rows.rows_x]
     proxy_notes: tuple[tuple[str, str], ...] = ()
     if raw_labels is None:
         proxies = make_proxy_labels(x.values, y.values, rng=seed, n_threads=threads)
@@ -188,6 +206,8 @@ def diagnose(
             label_matrix = label_matrix.take(rows.rows_x if rows.rows_labels is None else rows.rows_labels)
     require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
     group_codes = None if groups is None else check_groups(groups, x.n_samples)
+    if group_codes is not None:
+        require_several_groups(group_codes)
     for samples in (x, y):
         require_finite(samples, threads)
 
@@ -229,10 +249,10 @@ def diagnose(
     return _assembled(pair, moments, label_matrix, evidence, cautions, settings)
 
 
-_OPTIONS = (
-    "method groups at_use rehearse audit standardize reduce rng signal_rule n_components n_folds n_permutations alpha ridge "
-    "n_threads backend"
-).split()
+_OPTIONS = {  # passed on for every pair of several views
+    *("method", "groups", "at_use", "rehearse", "audit", "standardize", "reduce", "rng", "signal_rule", "n_components"),
+    *("n_folds", "n_permutations", "alpha", "ridge", "n_threads", "backend"),
+}
 
 
 def _assembled(
@@ -277,7 +297,7 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
         return reduce
     sides = tuple(reduce) if isinstance(reduce, tuple | list) else (reduce, reduce)
     if len(sides) != 2:
-        raise InputValueError(f"reduce must be \"auto\", an integer, a pair of integers or None; got {reduce!r}.")
+        raise InputValueError(f'reduce must be "auto", an integer, a pair of integers or None; got {reduce!r}.')
     for side in sides:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
@@ -300,7 +320,9 @@ def _with_few_enough_features(
 def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMatch]:
     """Rows of both views in the common order of their ids."""
     if not isinstance(ids, tuple | list) or len(ids) not in (2, 3):
-        raise InputValueError("ids must be (ids_x, ids_y) or (ids_x, ids_y, ids_labels): the names of the rows of each.")
+        raise InputValueError(
+            "ids must be (ids_x, ids_y) or (ids_x, ids_y, ids_labels): the names of the rows of each."
+        )
     for samples, name, given in ((x, "ids_x", ids[0]), (y, "ids_y", ids[1])):
         as_ids(given, name, samples.n_samples)
     found = match_rows(*ids)
