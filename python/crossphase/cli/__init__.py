@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
-from crossphase.cli.inputs import parse_reduce, read_given_labels, read_row_names, views_by_name
+from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
 from crossphase.cli.output import JsonOption, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
@@ -59,8 +59,8 @@ def diagnose(
         list[Path],
         typer.Argument(
             metavar="VIEW",
-            help="Two views, X and Y: .npy, (n_samples, n_features), floating point; row i of Y belongs to row i of X. Of more than two "
-            "every pair is diagnosed, each view named after its file.",
+            help="Two views, X and Y: .npy, (n_samples, n_features), floating point; row i of Y belongs to row i of X. Of "
+            "more than two every pair is diagnosed, each view named after its file.",
         ),
     ],
     labels: Annotated[
@@ -139,16 +139,17 @@ def diagnose(
         "alpha": alpha,
         "ridge": ridge,
     }
-    options = {name: value for name, value in published.items() if value is not None}
+    options: dict[str, Any] = {name: value for name, value in published.items() if value is not None}
     if options and method is not Method.COMPONENTS:
         raise InputValueError(
             f"--{next(iter(options)).replace('_', '-')} is of the published procedure: add --method components."
         )
-    by_name = views_by_name(views, plot)
+    x, y = as_views(views, plot)
     with progress("reading"):
         result = run(
-            *((views[0], views[1]) if by_name is None else (by_name,)),
-            labels=read_given_labels(labels or []),
+            x,
+            y,
+            read_given_labels(labels or []),
             method=method,
             **read_row_names(row_files),
             at_use=at_use,

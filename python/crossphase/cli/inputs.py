@@ -10,10 +10,10 @@ from crossphase.errors import InputValueError
 from crossphase.readers import read_column, read_label_files
 
 
-def views_by_name(views: Sequence[Path], plot: Path | None) -> dict[str, Path] | None:
-    """Three views or more by the names of their files; None for two, which are X and Y."""
+def as_views(views: Sequence[Path], plot: Path | None) -> tuple[Path | dict[str, Path], Path | None]:
+    """X and Y; or, of more than two views, a mapping of their files' names to them, and nothing."""
     if len(views) == 2:
-        return None
+        return views[0], views[1]
     if len(views) < 2:
         raise InputValueError(f"two views are needed, X and Y; got {views[0]} alone.")
     if plot is not None:
@@ -22,7 +22,7 @@ def views_by_name(views: Sequence[Path], plot: Path | None) -> dict[str, Path] |
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise InputValueError(f"views are named after their files; two are named {repeated[0]}, rename one.")
-    return dict(zip(names, views, strict=True))
+    return dict(zip(names, views, strict=True)), None
 
 
 def read_given_labels(paths: Sequence[Path]) -> Any:

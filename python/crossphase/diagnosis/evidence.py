@@ -86,20 +86,22 @@ def evidence_from_components(
     composite = derive_composite(components, rule)
     nulls = null_correlations(pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared)
     return Evidence(
-        *(RatioEstimate(recovery.delta) for recovery in (ca, cp, cp_reverse)),
-        ca,
-        cp,
-        cp_reverse,
-        PhaseParameters(
-            composite.kappa,
-            composite.nu,
-            composite.gamma_x,
-            composite.gamma_y,
-            composite.gamma_tilde_x,
-            composite.gamma_tilde_y,
+        delta_ca=RatioEstimate(ca.delta),
+        delta_cp=RatioEstimate(cp.delta),
+        delta_cp_reverse=RatioEstimate(cp_reverse.delta),
+        recovery_ca=ca,
+        recovery_cp=cp,
+        recovery_cp_reverse=cp_reverse,
+        phase_parameters=PhaseParameters(
+            kappa=composite.kappa,
+            nu=composite.nu,
+            gamma_x=composite.gamma_x,
+            gamma_y=composite.gamma_y,
+            gamma_tilde_x=composite.gamma_tilde_x,
+            gamma_tilde_y=composite.gamma_tilde_y,
         ),
-        recommend(recoveries, components),
-        tuple(statistical_cautions(pair, options, components, recoveries, nulls.level_95)),
+        recommendation=recommend(recoveries, components),
+        cautions=tuple(statistical_cautions(pair, options, components, recoveries, nulls.level_95)),
         components=components,
         composite=composite,
     )
@@ -137,24 +139,24 @@ def evidence_from_subspace(
             x, y, labels, at_use=at_use, groups=groups, n_folds=_REHEARSAL_FOLDS, seed=seed, n_threads=n_threads
         )
     decision = None if rehearsal is None else decide(rehearsal)
-    operators = (subspace.alignment, subspace.prediction, subspace.prediction_reverse)
+    is_missed = rehearse and rehearsal is None
     return Evidence(
-        *(_as_ratio(operator) for operator in operators),
-        *(_as_recovery(operator) for operator in operators),
-        subspace.phase_parameters,
-        recommend_from_subspace(subspace, decision),
-        tuple(
-            subspace_cautions(
-                pair, labels, subspace, shared, pairing, is_rehearsed=rehearsal is not None or not rehearse
-            )
-        ),
-        subspace.regime_probabilities,
-        subspace.regime_probabilities_reverse,
-        _n_pairs_to_decide(operators[:2], x.n_samples),
-        subspace,
-        rehearsal,
-        shared,
-        pairing,
+        delta_ca=_as_ratio(subspace.alignment),
+        delta_cp=_as_ratio(subspace.prediction),
+        delta_cp_reverse=_as_ratio(subspace.prediction_reverse),
+        recovery_ca=_as_recovery(subspace.alignment),
+        recovery_cp=_as_recovery(subspace.prediction),
+        recovery_cp_reverse=_as_recovery(subspace.prediction_reverse),
+        phase_parameters=subspace.phase_parameters,
+        recommendation=recommend_from_subspace(subspace, decision),
+        cautions=tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=not is_missed)),
+        regime_probabilities=subspace.regime_probabilities,
+        regime_probabilities_reverse=subspace.regime_probabilities_reverse,
+        n_pairs_to_decide=_n_pairs_to_decide((subspace.alignment, subspace.prediction), x.n_samples),
+        subspace=subspace,
+        rehearsal=rehearsal,
+        shared_signal=shared,
+        pairing=pairing,
     )
 
 

@@ -192,6 +192,7 @@ def diagnose(
     x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
     raw_labels = read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
     rows: RowMatch | None = None
+    n_rows_x = x.n_samples
     if ids is not None:
         groups = None if groups is None else check_groups(groups, x.n_samples)
         x, y, rows = _matched(x, y, ids)
@@ -203,7 +204,7 @@ def diagnose(
     else:
         label_matrix = encode_labels(raw_labels, allow_missing=not is_published)
         if rows is not None:
-            label_matrix = label_matrix.take(rows.rows_x if rows.rows_labels is None else rows.rows_labels)
+            label_matrix = _labels_in_order(label_matrix, rows, ids, n_rows_x)
     require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
     group_codes = None if groups is None else check_groups(groups, x.n_samples)
     if group_codes is not None:
@@ -327,3 +328,16 @@ def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMat
         as_ids(given, name, samples.n_samples)
     found = match_rows(*ids)
     return Samples(x.values[found.rows_x], x.name), Samples(y.values[found.rows_y], y.name), found
+
+
+def _labels_in_order(labels: LabelMatrix, rows: RowMatch, ids: Any, n_rows_x: int) -> LabelMatrix:
+    """Labels of the matched rows, by their own ids or as those of the rows of X."""
+    if rows.rows_labels is not None:
+        as_ids(ids[2], "ids_labels", labels.n_samples)
+        return labels.take(rows.rows_labels)
+    if labels.n_samples != n_rows_x:
+        raise InputValueError(
+            f"labels without ids of their own are of the rows of X, {n_rows_x}; got {labels.n_samples}. Pass "
+            "ids=(ids_x, ids_y, ids_labels)."
+        )
+    return labels.take(rows.rows_x)
