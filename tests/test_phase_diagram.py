@@ -131,7 +131,7 @@ def test_numpy_numbers_are_numbers() -> None:
 
 
 def test_a_diagnosed_pair_is_where_its_composite_parameters_put_it() -> None:
-    result = crossphase.diagnose(*load_demo())
+    result = crossphase.diagnose(*load_demo(), method="components")
     for source in (result, result.to_dict(), json.loads(result.to_json())):
         diagram = PhaseDiagram.from_diagnosis(source, points=[PhasePoint(1, 0.5, "other")])
         pair = diagram.locate(diagram.points[0])
