@@ -196,7 +196,7 @@ def _opened(views: Any) -> dict[str, np.ndarray]:
         if not isinstance(name, str) or not name:
             raise InputTypeError(f"views must have names, strings; got {name!r}.")
         array = read_samples(values, f"views[{name!r}]") if isinstance(values, str | os.PathLike) else values
-        opened[name] = as_samples(array, f"views[{name!r}]").values
+        opened[name] = as_samples(array, f"views[{name!r}]").array
     rows = {name: len(array) for name, array in opened.items()}
     if len(set(rows.values())) > 1:
         raise InputValueError(

@@ -128,7 +128,7 @@ def evidence_from_subspace(
     shared, pairing = None, None
     if audit:
         _LOG.info("pairing and shared signal")
-        pairing = audit_pairing(x.values, y.values, groups=groups, rng=seed, n_threads=n_threads)
+        pairing = audit_pairing(x.array, y.array, groups=groups, rng=seed, n_threads=n_threads)
         options = checked_options("sign_flip", 0.05, 199)
         if groups is None or len(np.unique(groups)) >= 7:
             shared = count_in_scores(principal_scores(x), principal_scores(y), groups, options, seed, n_threads)

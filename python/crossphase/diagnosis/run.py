@@ -197,10 +197,8 @@ def diagnose(
         groups = None if groups is None else check_groups(groups, x.n_samples)
         x, y, rows = _matched(x, y, ids)
         groups = None if groups is None else groups[rows.rows_x]
-    proxy_notes: tuple[tuple[str, str], ...] = ()
     if raw_labels is None:
-        proxies = make_proxy_labels(x.values, y.values, rng=seed, n_threads=threads)
-        label_matrix, proxy_notes = encode_labels(proxies.labels), proxies.warnings
+        label_matrix = _proxies(x, y, seed, threads)
     else:
         label_matrix = encode_labels(raw_labels, allow_missing=not is_published)
         if rows is not None:
@@ -218,7 +216,7 @@ def diagnose(
     kept = (None, None) if is_published and isinstance(asked, str) else asked
     pair = _with_few_enough_features(x, y, moments, standardize=bool(standardize), asked=kept)
     require_more_rows_than_features(pair, (None, None) if isinstance(kept, str) else kept)
-    cautions = input_cautions(pair, label_matrix) + [DiagnosisWarning(code, text) for code, text in proxy_notes]
+    cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
     evidence = (
@@ -328,6 +326,13 @@ def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMat
         as_ids(given, name, samples.n_samples)
     found = match_rows(*ids)
     return Samples(x.values[found.rows_x], x.name), Samples(y.values[found.rows_y], y.name), found
+
+
+def _proxies(x: Samples, y: Samples, seed: np.random.SeedSequence, n_threads: int) -> LabelMatrix:
+    """Clusters for labels, with what is to be known of them among the notes."""
+    found = make_proxy_labels(x.array, y.array, rng=seed, n_threads=n_threads)
+    labels = encode_labels(found.labels)
+    return dataclasses.replace(labels, notes=(*labels.notes, *found.warnings))
 
 
 def _labels_in_order(labels: LabelMatrix, rows: RowMatch, ids: Any, n_rows_x: int) -> LabelMatrix:
