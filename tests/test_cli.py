@@ -128,7 +128,7 @@ def test_options_of_the_default_method_reach_the_library(files):
 
 
 def test_rows_are_matched_by_the_ids_of_files(files):
-    X, Y, labels = load_demo()
+    _, Y, labels = load_demo()
     order = np.random.default_rng(0).permutation(2000)
     np.save(files / "other.npy", Y[order])
     np.save(files / "some.npy", labels[order[:1500]])
