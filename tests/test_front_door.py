@@ -188,6 +188,16 @@ def test_groups_widen_intervals_and_keep_folds_apart(spiked):
     assert by_name.to_json() == together.to_json()
 
 
+def test_few_groups_are_said_to_be_few(spiked):
+    groups = np.arange(len(spiked[0])) // 75
+    found = crossphase.diagnose(*spiked, groups=groups)
+    said = {w.code: w.message for w in found.warnings}
+    assert "All rows are of 4 groups" in said["few_groups"]
+    assert found.rehearsal is None
+    assert "300 labelled rows of 4 groups are too few" in said["not_rehearsed"]
+    assert "few_groups" not in {w.code for w in quick(*spiked, groups=np.arange(len(groups)) // 5).warnings}
+
+
 def test_rows_without_labels_still_count_for_the_covariances(spiked):
     X, Y, labels = spiked
     is_known = np.arange(len(X)) % 3 == 0
@@ -314,6 +324,12 @@ def test_labels_that_mean_nothing_decide_nothing(spiked, method):
     n_undecided = sum(d.recommendation.objective is Objective.UNDECIDED for d in found)
     assert n_undecided >= (3 if method == "subspace" else 1)
     assert "labels_not_predicted" in {w.code for d in found for w in d.warnings}
+    for d in found:
+        if method == "subspace" and not d.subspace.n_directions:
+            assert d.regime_probabilities is d.delta_ca.probability_above_one is None
+            assert not d.is_decided
+            assert "Regime:" not in str(d)
+            jsonschema.validate(json.loads(d.to_json()), schema())
 
 
 def test_json_follows_its_schema(result, method):

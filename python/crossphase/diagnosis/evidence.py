@@ -38,7 +38,7 @@ class RatioEstimate:
     """A separation ratio: above 1, every signal direction stands above every nuisance direction."""
 
     value: float  # >= 0; inf where nothing is nuisance
-    low: float | None = None  # 95 % interval, where the method gives one; the published procedure does not
+    low: float | None = None  # 95 % interval; None by the published procedure, and where labels show no direction
     high: float | None = None
     probability_above_one: float | None = None
 
@@ -149,9 +149,19 @@ def evidence_from_subspace(
         recovery_cp_reverse=_as_recovery(subspace.prediction_reverse),
         phase_parameters=subspace.phase_parameters,
         recommendation=recommend_from_subspace(subspace, decision),
-        cautions=tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=not is_missed)),
-        regime_probabilities=subspace.regime_probabilities,
-        regime_probabilities_reverse=subspace.regime_probabilities_reverse,
+        cautions=tuple(
+            subspace_cautions(
+                pair,
+                labels,
+                subspace,
+                shared,
+                pairing,
+                n_groups=None if groups is None else len(np.unique(groups)),
+                is_rehearsed=not is_missed,
+            )
+        ),
+        regime_probabilities=subspace.regime_probabilities if subspace.n_directions else None,
+        regime_probabilities_reverse=subspace.regime_probabilities_reverse if subspace.n_directions else None,
         n_pairs_to_decide=_n_pairs_to_decide((subspace.alignment, subspace.prediction), x.n_samples),
         subspace=subspace,
         rehearsal=rehearsal,
@@ -167,6 +177,8 @@ def _can_rehearse(labels: LabelMatrix, groups: np.ndarray | None) -> bool:
 
 def _as_ratio(operator: OperatorAnalysis) -> RatioEstimate:
     d = operator.delta
+    if not operator.signal:
+        return RatioEstimate(d.value)
     return RatioEstimate(d.value, d.low, d.high, operator.probability_above_one)
 
 

@@ -93,7 +93,7 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
             )
         ),
         "",
-        *_wrapped(_regimes(d, subspace), "  "),
+        *(_wrapped(_regimes(d, subspace), "  ") if subspace.n_directions else []),
         *_wrapped(_values(d, subspace), "  "),
     ]
     if d.rehearsal is not None:
@@ -107,8 +107,10 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
 
 def _row_with_interval(name: str, operator: OperatorAnalysis) -> str:
     probability, delta, n_signal = operator.probability_above_one, operator.delta, len(operator.signal)
+    if not n_signal:
+        return f"– {name:<18}{'–':>9}{'–':>17}{'–':>10}{'–':>17}"
     mark = "✓" if probability >= DECIDED else "✗" if probability <= 1 - DECIDED else "≈"
-    interval = f"{number(delta.low)} to {number(delta.high)}" if n_signal else "–"
+    interval = f"{number(delta.low)} to {number(delta.high)}"
     kept = f"{operator.n_recovered} of {n_signal}"
     return f"{mark} {name:<18}{number(delta.value):>9}{interval:>17}{_percent(probability):>10}{kept:>17}"
 
@@ -135,7 +137,7 @@ def _regimes(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
 def _values(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
     a = subspace.alignment
     if not a.signal:
-        return "Δ = weakest signal / top nuisance; the labels show no signal direction, so there is no ratio."
+        return "Δ = weakest label direction / top nuisance; the labels show no direction, so there is no ratio and no regime."
     weakest, top = a.signal[-1], a.largest_nuisance
     return (
         "Δ = weakest label direction / top nuisance, of canonical correlations for alignment and of gains, in units of the "
