@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +30,7 @@ import crossphase
 import published
 
 N_FEATURES = 100  # a view
+diagnose_published = partial(crossphase.diagnose, method="components")
 N_CLASSES = 44
 N_COMPONENTS = 50
 TARGET_SPEEDUP = 100.0
@@ -101,7 +103,7 @@ def make_problem(n_samples: int, seed: int = 0) -> Problem:
 
 
 def run_crossphase(problem: Problem, n_permutations: int) -> crossphase.Diagnosis:
-    return crossphase.diagnose(
+    return diagnose_published(
         problem.X, problem.Y, problem.classes, n_components=N_COMPONENTS, n_permutations=n_permutations
     )
 
@@ -193,7 +195,7 @@ def measure_extra_memory(n_samples: int, n_permutations: int) -> int:
 def extra_memory_of_this_process(n_samples: int, n_permutations: int) -> int:
     """Peak resident bytes of one call less those before it, after a tiny call has loaded all code."""
     rng = np.random.default_rng(0)
-    crossphase.diagnose(rng.normal(size=(60, 4)), rng.normal(size=(60, 4)), np.arange(60) % 3, n_permutations=2)
+    diagnose_published(rng.normal(size=(60, 4)), rng.normal(size=(60, 4)), np.arange(60) % 3, n_permutations=2)
     problem = make_problem(n_samples)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5: peak resident size := current one (proc(5))
     before = status_bytes("VmRSS")

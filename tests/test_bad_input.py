@@ -4,6 +4,7 @@ The table crosses defects with the argument they sit in; each case says which wo
 """
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ import crossphase
 from crossphase.errors import InputTypeError, InputValueError
 
 N, P, Q = 60, 5, 4
+METHODS = ("subspace", "components")
+diagnose_published = partial(crossphase.diagnose, method="components")
 
 
 def good():
@@ -64,14 +67,15 @@ ARRAY_DEFECTS = {
 }
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("argument", ["X", "Y"])
 @pytest.mark.parametrize("defect", ARRAY_DEFECTS)
-def test_array_defects(defect, argument):
+def test_array_defects(defect, argument, method):
     damage, error, words = ARRAY_DEFECTS[defect]
     inputs = good()
     inputs[argument] = damage(inputs[argument])
     with pytest.raises(error) as caught:
-        crossphase.diagnose(**inputs)
+        crossphase.diagnose(**inputs, method=method)
     sentence = str(caught.value)
     assert re.search(rf"\b{argument}\b", sentence), sentence
     for word in words:
@@ -100,25 +104,52 @@ LABEL_DEFECTS = {
 }
 
 
-@pytest.mark.parametrize("defect", LABEL_DEFECTS)
-def test_label_defects(defect):
+@pytest.mark.parametrize(
+    ("defect", "method"),
+    # Missing labels are bad input to the published procedure alone.
+    [(d, m) for d in LABEL_DEFECTS for m in METHODS if not (m == "subspace" and d.startswith("missing"))],
+)
+def test_label_defects(defect, method):
     make, error, words = LABEL_DEFECTS[defect]
     with pytest.raises(error) as caught:
-        crossphase.diagnose(**{**good(), "labels": make(N)})
+        crossphase.diagnose(**{**good(), "labels": make(N)}, method=method)
     for word in ["label", *words]:
         assert word in str(caught.value)
 
 
 SETTINGS = {
     "n_components": [(0, "at least 1; got 0"), (2.5, "an integer"), ("3", "an integer"), (True, "an integer")],
-    "n_folds": [(1, "at least 2"), (N + 1, f"{N + 1} folds for {N} rows"), (None, "an integer")],
+    "n_folds": [(1, "at least 2"), (None, "an integer")],
     "n_permutations": [(0, "at least 1"), (1.0, "an integer")],
     "alpha": [(0, "> 0; got 0"), (-1.0, "> 0"), (np.nan, "finite"), ("1", "a finite number")],
     "ridge": [(-1e-6, ">= 0; got -1e-06"), (np.inf, "finite"), (None, "a finite number")],
     "standardize": [("yes", "True or False"), (1, "True or False")],
-    "reduce": [(0, "at least 1"), (2.5, "an integer"), ((1, 2, 3), "a pair of integers"), ((3, 0), "at least 1")],
+    "reduce": [
+        (0, "at least 1"),
+        (2.5, "an integer"),
+        ((1, 2, 3), "a pair of integers"),
+        ((3, 0), "at least 1"),
+        ("most", 'reduce must be "auto", an integer'),
+    ],
+    "rehearse": [("no", "True or False; got 'no'"), (0, "True or False")],
+    "audit": [(None, "True or False; got None")],
+    "at_use": [("z", "at_use must be one of x, y, both; got 'z'")],
+    "rng": [(-1, "at least 0"), ("seed", "an integer >= 0, a numpy.random.SeedSequence"), (True, "got True")],
+    "groups": [
+        (np.arange(N - 1), f"shape ({N},), one group a row; got ({N - 1},)"),
+        (np.zeros(N), "at least 2; got 1"),
+        (np.r_[np.nan, np.arange(N - 1.0)], "must not be missing; got nan at row 0"),
+    ],
+    "ids": [
+        (np.arange(N), "(ids_x, ids_y) or (ids_x, ids_y, ids_labels)"),
+        ((np.arange(N),), "(ids_x, ids_y) or (ids_x, ids_y, ids_labels)"),
+        ((np.arange(N), np.arange(N - 1)), f"ids_y must have one id for each of the {N} rows; got {N - 1}"),
+        ((np.arange(N), np.arange(N) + N), "no id in common"),
+        ((np.arange(N), np.arange(N) // 2), "ids_y must name every row differently"),
+        ((np.arange(N), np.arange(N), np.arange(N - 1)), f"ids_labels must have one id for each of the {N} rows; got"),
+    ],
     "n_threads": [(0, "at least 1"), (1.5, "an integer")],
-    "method": [("magic", "method must be one of components; got 'magic'")],
+    "method": [("magic", "method must be one of subspace, components; got 'magic'")],
     "signal_rule": [("knee", "elbow, elbow_log, permutation; got 'knee'")],
     "backend": [("gpu", "cpu, reference or None; got 'gpu'")],
 }
@@ -132,12 +163,46 @@ def test_settings(setting, value, words):
     assert words in str(caught.value)
 
 
+def test_more_folds_than_rows():
+    with pytest.raises(InputValueError, match=f"n_folds must leave .*{N + 1} folds for {N} rows"):
+        diagnose_published(**good(), n_folds=N + 1)
+
+
+def test_groups_are_not_ignored_by_the_published_procedure():
+    with pytest.raises(InputValueError, match='groups need method="subspace"'):
+        diagnose_published(**good(), groups=np.arange(N) // 2)
+
+
+def test_groups_that_do_not_fit_are_refused_beside_ids():
+    with pytest.raises(InputValueError, match=r"groups must have shape \(60,\), one group a row; got \(70,\)"):
+        crossphase.diagnose(**good(), ids=(np.arange(N), np.arange(N)), groups=np.arange(70) // 2)
+
+
+def test_labels_that_do_not_fit_are_refused_beside_ids():
+    inputs = {**good(), "labels": np.arange(2 * N) % 3}
+    with pytest.raises(InputValueError, match="labels without ids of their own are of the rows of X, 60; got 120"):
+        crossphase.diagnose(**inputs, ids=(np.arange(N), np.arange(N)))
+
+
+def test_a_mapping_of_views_takes_no_second_view_and_no_ids():
+    inputs = good()
+    views = {"a": inputs["X"], "b": inputs["Y"]}
+    with pytest.raises(InputTypeError, match="Y must not be given beside labels="):
+        crossphase.diagnose(views, inputs["Y"], inputs["labels"])
+    with pytest.raises(InputValueError, match="ids are of two views; got a mapping"):
+        crossphase.diagnose(views, inputs["labels"], ids=(np.arange(N), np.arange(N)))
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n", [1, 2, 9])
-def test_too_few_rows(n):
+def test_too_few_rows(n, method):
     inputs = {name: values[:n] for name, values in good().items()}
     inputs["labels"] = np.arange(n) / 7
-    with pytest.raises(InputValueError, match=rf"(at least 10 rows; got {n}\. Collect more pairs)|labels must tell"):
-        crossphase.diagnose(**inputs)
+    with pytest.raises(
+        InputValueError,
+        match=rf"(at least 10 rows; got {n}\. Collect more pairs)|labels must tell|fewer than 10|at least 10",
+    ):
+        crossphase.diagnose(**inputs, method=method)
 
 
 @pytest.mark.parametrize(
@@ -157,15 +222,15 @@ def test_more_features_than_rows_names_the_option(n, p, q, sentence):
     rng = np.random.default_rng(0)
     X, Y, labels = rng.normal(size=(n, p)), rng.normal(size=(n, q)), np.arange(n) % 2
     with pytest.raises(InputValueError, match=sentence) as caught:
-        crossphase.diagnose(X, Y, labels)
+        diagnose_published(X, Y, labels)
     suggested = int(re.search(r"\(reduce=(\d+) leaves", str(caught.value)).group(1))
-    found = crossphase.diagnose(X, Y, labels, reduce=suggested)  # the remedy works
+    found = diagnose_published(X, Y, labels, reduce=suggested)  # the remedy works
     assert found.components.cca.spectrum.max() < 1
 
 
 def test_one_feature_less_is_accepted():
     rng = np.random.default_rng(0)
-    found = crossphase.diagnose(rng.normal(size=(60, 29)), rng.normal(size=(60, 29)), np.arange(60) % 2)
+    found = diagnose_published(rng.normal(size=(60, 29)), rng.normal(size=(60, 29)), np.arange(60) % 2)
     assert "few_rows" in {warning.code for warning in found.warnings}
 
 
@@ -173,13 +238,13 @@ def test_reduction_that_is_not_enough():
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(60, 80)), rng.normal(size=(60, 70))
     with pytest.raises(InputValueError, match=r"30 \+ 30 principal components"):
-        crossphase.diagnose(X, Y, np.arange(60) % 2, reduce=30)
+        diagnose_published(X, Y, np.arange(60) % 2, reduce=30)
 
 
 def test_pairs_of_identical_views_are_no_crash():
     """Correlation 1 everywhere is the truth here."""
     X = good()["X"]
-    found = crossphase.diagnose(X, X, np.arange(N) % 3)
+    found = diagnose_published(X, X, np.arange(N) % 3)
     # ridge 1e-6 against variances near 1 takes about 1e-6 off.
     assert found.components.cca.spectrum.min() > 1 - 1e-5
 
@@ -188,6 +253,13 @@ def test_repeated_columns_are_no_crash():
     inputs = good()
     inputs["X"] = np.hstack([inputs["X"], inputs["X"][:, :2]])
     with pytest.warns(crossphase.InputWarning, match="X: 7 columns span only 5 directions"):
-        found = crossphase.diagnose(**inputs)
+        found = diagnose_published(**inputs)
     assert len(found.components.cca.spectrum) == min(P, Q)
     assert found.components.cca.spectrum.max() < 1
+
+
+def test_more_features_than_rows_are_refused_where_nothing_may_be_left_out():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(60, 40)), rng.normal(size=(60, 30))
+    with pytest.raises(InputValueError, match=r"40 \+ 30 features, .* at least 11 canonical correlations"):
+        crossphase.diagnose(X, Y, np.arange(60) % 2, reduce=None)

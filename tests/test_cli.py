@@ -39,7 +39,8 @@ def test_demo_is_quick_and_decides():
     done = run("demo")
     assert time.perf_counter() - start < 10
     assert done.returncode == 0
-    assert "What to train: predict X from Y" in done.stdout
+    assert "What to train: no cross-modal model; X and Y side by side" in done.stdout
+    assert max(map(len, done.stdout.partition("What to train")[2].splitlines())) <= 80
     assert done.stderr == ""
 
 
@@ -64,24 +65,107 @@ def test_json_on_stdout_is_only_json(files):
 def test_options_reach_the_library(files):
     done = run(
         *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", "-"),
-        *("--signal-rule", "permutation", "--n-components", 7, "--n-folds", 4, "--n-permutations", 9, "--alpha", 2),
+        *(
+            "--method",
+            "components",
+            "--signal-rule",
+            "permutation",
+            "--n-components",
+            7,
+            "--n-folds",
+            4,
+            "--n-permutations",
+            9,
+            "--alpha",
+            2,
+        ),
         *("--ridge", "1e-5", "--standardize", "--reduce", 20, "--n-threads", 1),
     )
     settings = json.loads(done.stdout)["settings"]
     assert settings == {
         "method": "components",
-        "signal_rule": "permutation",
-        "n_components": 7,
-        "n_folds": 4,
-        "n_permutations": 9,
-        "alpha": 2.0,
-        "ridge": 1e-5,
         "standardize": True,
         "reduce_x": 20,
         "reduce_y": 20,
-        "fold_seed": 42,
-        "permutation_seed": 12345,
+        "at_use": "both",
+        "has_groups": False,
+        "seed": "0",
+        "signal_rule": "permutation",
+        "components": {"n_components": 7, "n_folds": 4, "n_permutations": 9, "alpha": 2.0, "ridge": 1e-5},
     }
+
+
+def test_options_of_the_default_method_reach_the_library(files):
+    np.save(files / "groups.npy", np.arange(2000) // 2)
+    done = run(
+        *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", "-"),
+        *(
+            "--at-use",
+            "x",
+            "--groups",
+            files / "groups.npy",
+            "--rng",
+            3,
+            "--reduce",
+            "20,none",
+            "--no-rehearse",
+            "--no-audit",
+        ),
+    )
+    found = json.loads(done.stdout)
+    assert found["settings"] == {
+        "method": "subspace",
+        "standardize": False,
+        "reduce_x": 20,
+        "reduce_y": None,
+        "at_use": "x",
+        "has_groups": True,
+        "seed": "3",
+        "signal_rule": None,
+        "components": None,
+    }
+    assert found["rehearsal"] is found["pairing"] is found["shared_signal"] is None
+
+
+def test_rows_are_matched_by_the_ids_of_files(files):
+    _, Y, labels = load_demo()
+    order = np.random.default_rng(0).permutation(2000)
+    np.save(files / "other.npy", Y[order])
+    np.save(files / "some.npy", labels[order[:1500]])
+    names = [f"s{i:04}" for i in range(2000)]
+    (files / "ids_x.csv").write_text("\n".join(["id", *names]) + "\n")
+    (files / "ids_y.txt").write_text("\n".join(["id", *(names[i] for i in order)]) + "\n")
+    np.save(files / "ids_labels.npy", np.array([names[i] for i in order[:1500]]))
+    fast = ("--no-rehearse", "--no-audit", "--json", "-")
+    matched = ("--ids-x", files / "ids_x.csv", "--ids-y", files / "ids_y.txt")
+    done = run("diagnose", files / "x.npy", files / "other.npy", "--labels", files / "labels.npy", *matched, *fast)
+    plain = run("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", *fast)
+    assert done.stdout == plain.stdout
+    labels_too = ("--labels", files / "some.npy", "--ids-labels", files / "ids_labels.npy")
+    done = run("diagnose", files / "x.npy", files / "other.npy", *labels_too, *matched, *fast)
+    assert (json.loads(done.stdout)["n_samples"], json.loads(done.stdout)["n_labelled"]) == (2000, 1500)
+
+
+def test_several_views_are_diagnosed_pair_by_pair(files):
+    np.save(files / "third.npy", np.random.default_rng(0).normal(size=(2000, 5)))
+    views = [files / f"{name}.npy" for name in ("x", "y", "third")]
+    fast = ("--method", "components", "--json", files / "out.json")
+    done = run("diagnose", *views, "--labels", files / "labels.npy", *fast)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Best pair: ")
+    assert "x × third" in done.stdout
+    assert json.loads((files / "out.json").read_text())["view_names"] == ["x", "y", "third"]
+
+
+def test_without_labels_clusters_stand_in(tmp_path):
+    rng = np.random.default_rng(0)
+    classes = np.arange(240) % 8
+    centres = 6 * rng.normal(size=(8, 5))
+    for name in "xy":
+        np.save(tmp_path / f"{name}.npy", centres[classes] + rng.normal(size=(240, 5)))
+    done = run("diagnose", "x.npy", "y.npy", "--no-rehearse", "--no-audit", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "! [proxy_labels]" in done.stdout
 
 
 def test_several_label_files(files):
@@ -100,7 +184,48 @@ def test_several_label_files(files):
         (["objects.npy", "y.npy", "--labels", "labels.npy"], "error: X: objects.npy holds pickled Python objects"),
         (["nan.npy", "y.npy", "--labels", "labels.npy"], "error: X must be finite; got nan at row 11, column 2"),
         (["x.npy", "short.npy", "--labels", "labels.npy"], "error: X and Y must have the same number of rows"),
-        (["x.npy", "y.npy", "--labels", "labels.npy", "--n-folds", "1"], "error: n_folds must be at least 2; got 1."),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--method", "components", "--n-folds", "1"],
+            "error: n_folds must be at least 2; got 1.",
+        ),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--n-folds", "4"],
+            "error: --n-folds is of the published procedure: add",
+        ),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--method", "magic"],
+            "'magic' is not one of 'subspace', 'components'",
+        ),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--at-use", "z"], "'z' is not one of 'x', 'y', 'both'"),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--reduce", "few"],
+            "error: --reduce must be auto, none, a number",
+        ),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--reduce", "1,2,3"],
+            "one for each view, e.g. 50,20 or 50,none; got",
+        ),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--reduce", "0"], "must be at least 1; got 0"),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--rng", "-1"], "rng must be at least 0"),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--ids-x", "labels.npy"],
+            "error: --ids-x and --ids-y go together",
+        ),
+        (["x.npy", "y.npy", "--labels", "labels.npy", "--groups", "no.csv"], "error: groups: no such file: no.csv"),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--groups", "two.csv"],
+            "error: groups: two.csv must have one column",
+        ),
+        (
+            ["x.npy", "y.npy", "--labels", "labels.npy", "--groups", "x.npy"],
+            "groups must have shape (2000,), one group a row",
+        ),
+        (["x.npy", "--labels", "labels.npy"], "error: two views are needed, X and Y; got x.npy alone."),
+        (["x.npy", "y.npy", "x.npy", "--labels", "labels.npy"], "two are named x, rename one."),
+        (
+            ["x.npy", "y.npy", "short.npy", "--plot", "o.png", "--labels", "labels.npy"],
+            "--plot draws one pair of views",
+        ),
         (["x.npy", "y.npy", "--labels", "labels.npy", "--json", "no/out.json"], "does not exist; create it first."),
         (
             ["x.npy", "y.npy", "--labels", "labels.npy", "--json", "."],
@@ -110,7 +235,6 @@ def test_several_label_files(files):
             ["x.npy", "y.npy", "--labels", "labels.npy", "--plot", "out.gif"],
             "error: --plot must end in .png, .svg, .pdf",
         ),
-        (["x.npy", "y.npy"], "--labels"),
         (["x.npy", "y.npy", "--labels", "labels.npy", "--signal-rule", "knee"], "knee"),
     ],
 )
@@ -119,6 +243,7 @@ def test_bad_input_is_one_sentence_and_exit_2(files, arguments, sentence):
     (files / "empty.npy").touch()
     np.save(files / "objects.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
     np.save(files / "short.npy", Y[:-1])
+    (files / "two.csv").write_text("donor,batch\n1,2\n")
     X = X.copy()
     X[11, 2] = np.nan
     np.save(files / "nan.npy", X)
@@ -261,6 +386,8 @@ def test_ctrl_c_leaves_cleanly(files):
             "y.npy",
             "--labels",
             "labels.npy",
+            "--method",
+            "components",
             "--n-permutations",
             "20000",
             "--json",
@@ -309,16 +436,15 @@ def test_phase_diagram_without_files_is_a_table_and_json_alone_is_json():
 
 def test_phase_diagram_of_a_diagnosis(tmp_path):
     run("demo", "--json", tmp_path / "result.json")
-    composite = json.loads((tmp_path / "result.json").read_text())["composite"]
+    parameters = json.loads((tmp_path / "result.json").read_text())["phase_parameters"]
     done = run("phase-diagram", "--from", tmp_path / "result.json", "--gamma-tilde-y", 0.1, "--json", "-")
     found = json.loads(done.stdout)
     assert found["parameters"] == {
-        **{name: composite[name] for name in ("gamma_x", "gamma_y", "gamma_tilde_x")},
+        **{name: parameters[name] for name in ("gamma_x", "gamma_y", "gamma_tilde_x")},
         "gamma_tilde_y": 0.1,
     }
     (pair,) = found["points"]
-    assert (pair["kappa"], pair["nu"]) == (composite["kappa"], composite["nu"])
-    assert pair["regime_reverse"] == composite["regime_reverse"]
+    assert (pair["kappa"], pair["nu"]) == (parameters["kappa"], parameters["nu"])
 
 
 def test_phase_diagram_sweep(tmp_path):
@@ -378,7 +504,7 @@ def test_phase_diagram_sweep(tmp_path):
         ([*PLANE[1:], "--plot", "o.gif"], "--plot o.gif needs --sweep"),
         ([*PLANE[1:], "--html", "o.txt"], "--html must end in .html; got o.txt"),
         (["--from", "nothing.json"], "--from: no such file: nothing.json"),
-        (["--from", "list.json"], "this is not a diagnosis: its composite parameters lack kappa"),
+        (["--from", "list.json"], "this is not a diagnosis: its phase parameters lack kappa"),
         (["--from", "x.npy"], "--from: x.npy is not JSON"),
         (["--from", "deep.json"], "--from: deep.json is not JSON"),
         (["--from", "list.json", "--json", "list.json"], "list.json is one of the inputs; choose another name."),

@@ -131,7 +131,7 @@ def test_numpy_numbers_are_numbers() -> None:
 
 
 def test_a_diagnosed_pair_is_where_its_composite_parameters_put_it() -> None:
-    result = crossphase.diagnose(*load_demo())
+    result = crossphase.diagnose(*load_demo(), method="components")
     for source in (result, result.to_dict(), json.loads(result.to_json())):
         diagram = PhaseDiagram.from_diagnosis(source, points=[PhasePoint(1, 0.5, "other")])
         pair = diagram.locate(diagram.points[0])
@@ -213,7 +213,7 @@ def test_sweeps_step_by_ratios_over_a_decade() -> None:
         (
             lambda: PhaseDiagram.from_diagnosis(
                 {
-                    "composite": dict.fromkeys(
+                    "phase_parameters": dict.fromkeys(
                         ("kappa", "nu", "gamma_x", "gamma_y", "gamma_tilde_x", "gamma_tilde_y"), 2.0
                     )
                 }
@@ -237,9 +237,13 @@ def test_bad_values_are_named(make: Any, sentence: str) -> None:
         (lambda: PhasePoint(1, 1, 3), "name of a point must be a string"),
         (
             lambda: PhaseDiagram.from_diagnosis(
-                {"composite": dict.fromkeys(("kappa", "nu", "gamma_x", "gamma_y", "gamma_tilde_x", "gamma_tilde_y"))}
+                {
+                    "phase_parameters": dict.fromkeys(
+                        ("kappa", "nu", "gamma_x", "gamma_y", "gamma_tilde_x", "gamma_tilde_y")
+                    )
+                }
             ),
-            "composite.kappa of the diagnosis must be a finite number; got None",
+            "phase_parameters.kappa of the diagnosis must be a finite number; got None",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def test_digits_give_usable_labels() -> None:
     X, Y, digits = load_demo()
     found = make_proxy_labels(X, Y, n_clusters=(8, 20))
     assert adjusted_rand_score(found.labels, digits) > 0.2
-    result = crossphase.diagnose(X, Y, found.labels)
+    result = crossphase.diagnose(X, Y, found.labels, method="components")
     assert result.n_classes == found.chosen.n_clusters
 
 

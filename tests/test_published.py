@@ -31,8 +31,8 @@ class Case:
         X, Y, k = self.arrays["X"], self.arrays["Y"], int(self.arrays["n_components"])
         labels = labels[:, self.is_live]
         self.results = {
-            "xy": crossphase.diagnose(X, Y, labels, n_components=k),
-            "yx": crossphase.diagnose(Y, X, labels, n_components=k),
+            "xy": crossphase.diagnose(X, Y, labels, method="components", n_components=k),
+            "yx": crossphase.diagnose(Y, X, labels, method="components", n_components=k),
         }
 
 

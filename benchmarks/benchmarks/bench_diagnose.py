@@ -1,4 +1,4 @@
-"""The whole diagnosis: what `crossphase.diagnose` does."""
+"""The whole published procedure: what `crossphase.diagnose(..., method="components")` does."""
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Diagnose:
         if backend == "published":
             loops = published.estimate_parameters(self.X, self.Y, self.one_hot, **options)
             return loops.cca.spectrum, loops.cp_direct.spectrum
-        found = diagnose(self.X, self.Y, self.classes, backend=backend, **options).components
+        found = diagnose(self.X, self.Y, self.classes, method="components", backend=backend, **options).components
         return found.cca.spectrum, found.cp.spectrum
 
     def time_diagnose(self, backend):

@@ -22,7 +22,7 @@ from crossphase.readers import read_labels, read_samples
 from crossphase.rehearsal import candidate_of
 from crossphase.samples import as_samples
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # of the diagnoses inside it
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,8 +64,9 @@ class PairwiseDiagnosis:
             lines.append(f"  {'*' if pair == self.best_pair else ' '} {name:<{width}}{text:<{advice_width}}{ratios}")
         lines += [
             "",
-            "  Δ →: the second view predicted from the first; Δ ←: the first from the second; above 1 the objective",
-            "  keeps every signal direction. print(result.pairs[x, y]) has each pair's evidence.",
+            "  Δ →: the second view predicted from the first; Δ ←: the first from the second;",
+            "  above 1 the objective keeps every signal direction. Each pair's evidence:",
+            "  print(result.pairs[x, y]).",
         ]
         return "\n".join(lines)
 
@@ -205,7 +206,7 @@ def _opened(views: Any) -> dict[str, np.ndarray]:
         if not isinstance(name, str) or not name:
             raise InputTypeError(f"views must have names, strings; got {name!r}.")
         array = read_samples(values, f"views[{name!r}]") if isinstance(values, str | os.PathLike) else values
-        opened[name] = as_samples(array, f"views[{name!r}]").values
+        opened[name] = as_samples(array, f"views[{name!r}]").array
     rows = {name: len(array) for name, array in opened.items()}
     if len(set(rows.values())) > 1:
         raise InputValueError(

@@ -36,7 +36,7 @@ class PrincipalScores:
         weights = self.weights[:, :n_components]
         if is_white:
             weights = weights / np.sqrt(self.sums_of_squares[:n_components])
-        return np.asarray((to_float64(self.samples.values[rows]) - self.mean) @ weights)
+        return np.asarray((np.ascontiguousarray(to_float64(self.samples.values[rows])) - self.mean) @ weights)
 
 
 def principal_scores(samples: Samples) -> PrincipalScores:
@@ -68,7 +68,7 @@ def principal_scores(samples: Samples) -> PrincipalScores:
             gram = sum(scaled.T @ scaled for scaled in ((chunk - mean) * scale for chunk in _chunks(samples)))
             squares, axes = np.linalg.eigh(gram)
         else:
-            rows = (to_float64(samples.values) - mean) * scale
+            rows = (np.ascontiguousarray(to_float64(samples.values)) - mean) * scale
             squares, left = np.linalg.eigh(rows @ rows.T)
             axes = rows.T @ left / np.sqrt(np.where(squares > 0, squares, np.inf))
     kept = np.flatnonzero(squares > samples.n_samples * _NULL_VARIANCE)[::-1]
@@ -77,4 +77,5 @@ def principal_scores(samples: Samples) -> PrincipalScores:
 
 def _chunks(samples: Samples) -> Iterator[np.ndarray]:
     for start in range(0, samples.n_samples, _CHUNK_ROWS):
-        yield to_float64(samples.values[start : start + _CHUNK_ROWS])
+        # Contiguous: sums of columns come in an order that follows the layout.
+        yield np.ascontiguousarray(to_float64(samples.values[start : start + _CHUNK_ROWS]))

@@ -38,8 +38,21 @@ def read_labels(path: str | os.PathLike[str]) -> Any:
     if file.suffix == ".npy":
         return np.array(_map_npy(file, "labels"))
     if file.suffix in _TEXT_DELIMITERS:
-        return _read_table(file, _TEXT_DELIMITERS[file.suffix])
+        return _read_table(file, _TEXT_DELIMITERS[file.suffix], "labels")
     raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file; got {file}.")
+
+
+def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:
+    """One name or number a row, as `groups` and `ids` are: a ``.npy`` file, or a table of one column under its name."""
+    file = _existing_file(path, name)
+    if file.suffix == ".npy":
+        return np.array(_map_npy(file, name))
+    if file.suffix not in _TEXT_DELIMITERS:
+        raise InputValueError(f"{name} must be a .npy, .csv, .tsv or .txt file; got {file}.")
+    columns = _read_table(file, _TEXT_DELIMITERS[file.suffix], name)
+    if len(columns) > 1:
+        raise InputValueError(f"{name}: {file} must have one column; got {len(columns)}: {', '.join(columns)}.")
+    return next(iter(columns.values()))
 
 
 def read_label_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
@@ -101,41 +114,41 @@ def _map_npy(file: Path, name: str) -> np.ndarray:
         raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
 
 
-def _read_table(file: Path, delimiter: str) -> dict[str, np.ndarray]:
+def _read_table(file: Path, delimiter: str, name: str) -> dict[str, np.ndarray]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream, delimiter=delimiter, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InputValueError(f"labels: {file} is not a UTF-8 table ({error}); save it as UTF-8.") from error
+        raise InputValueError(f"{name}: {file} is not a UTF-8 table ({error}); save it as UTF-8.") from error
     if len(rows) < 2:
         raise InputValueError(
-            f"labels: {file} must have a line of column names and a line for each row; got {len(rows)}."
+            f"{name}: {file} must have a line of column names and a line for each row; got {len(rows)}."
         )
     header = rows[0]
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|") and delimiter == ",":
-        raise InputValueError(f"labels: {file} has one column, named {header[0]!r}; separate cells with commas.")
-    if not all(name.strip() for name in header):
+        raise InputValueError(f"{name}: {file} has one column, named {header[0]!r}; separate cells with commas.")
+    if not all(column.strip() for column in header):
         raise InputValueError(
-            f"labels: {file} has a column without a name (an index?); write the table without it (pandas: index=False)."
+            f"{name}: {file} has a column without a name (an index?); write the table without it (pandas: index=False)."
         )
     if len(set(header)) < len(header):
-        raise InputValueError(f"labels: {file} names a column twice: {header}.")
+        raise InputValueError(f"{name}: {file} names a column twice: {header}.")
     while len(rows) > 2 and not rows[-1]:
         rows.pop()  # blank lines at the end
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             raise InputValueError(
-                f"labels: line {number} of {file} has {len(row)} cells; the first line has {len(header)}."
+                f"{name}: line {number} of {file} has {len(row)} cells; the first line has {len(header)}."
             )
-    return {column: _typed([row[j] for row in rows[1:]], column, file) for j, column in enumerate(header)}
+    return {column: _typed([row[j] for row in rows[1:]], column, file, name) for j, column in enumerate(header)}
 
 
-def _typed(cells: list[str], column: str, file: Path) -> np.ndarray:
+def _typed(cells: list[str], column: str, file: Path, name: str) -> np.ndarray:
     """Integers if every cell is one, else floats if every cell is one, else strings."""
     for row, cell in enumerate(cells):
         if not cell.strip():
             raise InputValueError(
-                f"labels: column {column!r} of {file} is empty in row {row}; drop those rows from X, Y and labels."
+                f"{name}: column {column!r} of {file} is empty in row {row}; drop those rows from X, Y and labels."
             )
     # "01", "1_2" and "1e2" beside "100" are names of classes that Python would read as equal or other numbers.
     if all(_INTEGER.fullmatch(cell) for cell in cells):

@@ -35,6 +35,11 @@ class Samples:
         return int(self.values.shape[1])
 
     @property
+    def array(self) -> np.ndarray:
+        """`values` as `as_samples` takes them back: bfloat16 bits as two-byte voids, since counts are uint16 too."""
+        return self.values.view("V2") if self.values.dtype == np.uint16 else self.values
+
+    @property
     def dtype_name(self) -> str:
         return "bfloat16" if self.values.dtype == np.uint16 else self.values.dtype.name
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
+from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
 from crossphase.cli.output import JsonOption, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
+from crossphase.diagnosis.settings import Method
+from crossphase.errors import InputValueError
 from crossphase.exit_codes import DESCRIPTION as EXIT_CODES
+from crossphase.rehearsal import AtUse
 from crossphase.signals import SignalRule
+
+if TYPE_CHECKING:
+    from crossphase.pairwise import PairwiseDiagnosis
 
 app = typer.Typer(
     name="crossphase",
@@ -48,53 +55,111 @@ def _main(
 @app.command(epilog=EXIT_CODES)
 @guarded
 def diagnose(
-    x: Annotated[Path, typer.Argument(metavar="X", help="First view: .npy, (n_samples, n_features), floating point.")],
-    y: Annotated[Path, typer.Argument(metavar="Y", help="Second view; row i belongs to row i of X.")],
-    labels: Annotated[
+    views: Annotated[
         list[Path],
+        typer.Argument(
+            metavar="VIEW",
+            help="Two views, X and Y: .npy, (n_samples, n_features), floating point; row i of Y belongs to row i of X. Of "
+            "more than two every pair is diagnosed, each view named after its file.",
+        ),
+    ],
+    labels: Annotated[
+        list[Path] | None,
         typer.Option(
             "--labels",
             metavar="L",
             help=".npy, or .csv with a line of column names. Strings and integers are classes, decimals are measurements. "
-            "May be given several times.",
+            "May be given several times. Without any, clusters of a view stand in.",
         ),
-    ],
+    ] = None,
     json: JsonOption = None,
     plot: PlotOption = None,
-    n_components: Annotated[int, typer.Option(help="Components examined in each decomposition.")] = 50,
-    signal_rule: Annotated[
-        SignalRule, typer.Option(help="How components are told signal from nuisance.")
-    ] = SignalRule.ELBOW,
-    n_folds: Annotated[int, typer.Option(help="Folds of the label regressions.")] = 5,
-    n_permutations: Annotated[int, typer.Option(help="Label shuffles of the permutation rule.")] = 30,
-    alpha: Annotated[float, typer.Option(help="Ridge of the label regressions.")] = 1.0,
-    ridge: Annotated[float, typer.Option(help="Ridge of the covariances, in squared feature units.")] = 1e-6,
+    method: Annotated[
+        Method, typer.Option(help="How signal is told from nuisance; components: the published procedure.")
+    ] = Method.SUBSPACE,
+    at_use: Annotated[
+        AtUse, typer.Option(help="Which views there will be when the representation is used.")
+    ] = AtUse.BOTH,
+    groups: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose each row is (.npy, .csv): rows of one group depend on each other."),
+    ] = None,
+    ids_x: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
+    ] = None,
+    ids_y: Annotated[Path | None, typer.Option(metavar="FILE", help="Names of the rows of Y.")] = None,
+    ids_labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
+    ] = None,
+    no_rehearse: Annotated[
+        bool, typer.Option("--no-rehearse", help="Do not try the objectives on held-out rows.")
+    ] = False,
+    no_audit: Annotated[
+        bool, typer.Option("--no-audit", help="Do not check the pairing of the rows and the shared signal.")
+    ] = False,
     standardize: Annotated[
         bool, typer.Option("--standardize", help="Divide each column by its standard deviation.")
     ] = False,
-    reduce: Annotated[int | None, typer.Option(help="Keep this many principal components of each view.")] = None,
+    reduce: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|none|K|K,L",
+            help="Principal components kept of each view (of X, of Y); auto: all that the rows can carry.",
+        ),
+    ] = "auto",
+    rng: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     n_threads: Annotated[
         int | None, typer.Option(help="Threads; default: CROSSPHASE_NUM_THREADS, else one a core.")
     ] = None,
+    signal_rule: Annotated[
+        SignalRule | None, typer.Option(help="Of --method components, as all below: how components are told signal.")
+    ] = None,
+    n_components: Annotated[
+        int | None, typer.Option(help="Components examined in each decomposition; default 50.")
+    ] = None,
+    n_folds: Annotated[int | None, typer.Option(help="Folds of the label regressions; default 5.")] = None,
+    n_permutations: Annotated[
+        int | None, typer.Option(help="Label shuffles of the permutation rule; default 30.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Ridge of the label regressions; default 1.")] = None,
+    ridge: Annotated[
+        float | None, typer.Option(help="Ridge of the covariances, in squared feature units; default 1e-6.")
+    ] = None,
 ) -> None:
-    """Tell which objective keeps what the labels need, for two paired embedding files."""
+    """Tell which objective keeps what the labels need, for two or more paired embedding files."""
     from crossphase.diagnosis import diagnose as run
 
-    check_targets(json, plot, [x, y, *labels])
+    row_files = {"groups": groups, "ids_x": ids_x, "ids_y": ids_y, "ids_labels": ids_labels}
+    check_targets(json, plot, [*views, *(labels or ()), *(path for path in row_files.values() if path is not None)])
+    published = {
+        "signal_rule": signal_rule,
+        "n_components": n_components,
+        "n_folds": n_folds,
+        "n_permutations": n_permutations,
+        "alpha": alpha,
+        "ridge": ridge,
+    }
+    options: dict[str, Any] = {name: value for name, value in published.items() if value is not None}
+    if options and method is not Method.COMPONENTS:
+        raise InputValueError(
+            f"--{next(iter(options)).replace('_', '-')} is of the published procedure: add --method components."
+        )
+    x, y = as_views(views, plot)
     with progress("reading"):
         result = run(
             x,
             y,
-            _labels(labels),
-            n_components=n_components,
-            signal_rule=signal_rule,
-            n_folds=n_folds,
-            n_permutations=n_permutations,
-            alpha=alpha,
-            ridge=ridge,
+            read_given_labels(labels or []),
+            method=method,
+            **read_row_names(row_files),
+            at_use=at_use,
+            rehearse=not no_rehearse,
+            audit=not no_audit,
             standardize=standardize,
-            reduce=reduce,
+            reduce=parse_reduce(reduce),
+            rng=rng,
             n_threads=n_threads,
+            **options,
         )
     _deliver(result, json, plot)
 
@@ -129,17 +194,9 @@ def doctor(json: JsonOption = None) -> None:
 app.command("phase-diagram", epilog=EXIT_CODES)(guarded(phase_diagram))
 
 
-def _labels(paths: list[Path]) -> Any:
-    if len(paths) == 1:
-        return paths[0]
-    from crossphase.readers import read_label_files
-
-    return read_label_files(paths)
-
-
-def _deliver(result: Diagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:
+def _deliver(result: Diagnosis | PairwiseDiagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:
     """Files first: whoever reads the table may close the pipe early."""
-    if plot is not None:
+    if plot is not None and isinstance(result, Diagnosis):  # pairs of several views have no one picture: refused before
         write_plot(result.plot(), plot)
     if json is not None:
         write_json(result.to_json(), json)

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from crossphase.cli.output import OutputError
 from crossphase.diagnosis import Diagnosis
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
 from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
+
+if TYPE_CHECKING:
+    from crossphase.pairwise import PairwiseDiagnosis
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -71,7 +74,7 @@ def progress(first_step: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def print_diagnosis(result: Diagnosis) -> None:
+def print_diagnosis(result: Diagnosis | PairwiseDiagnosis) -> None:
     """The table; its first line, the verdict, in bold where there is a terminal."""
     verdict, _, rest = str(result).partition("\n")
     console = Console(highlight=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from crossphase.shared_signal import SharedSignal
 from crossphase.subspace import SubspaceAnalysis
 
 _VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
+_FEW_GROUPS = 20  # a variance estimated from fewer errs by a third and more
 _OUTLIER_SHARE = 0.05  # of a view's variance in one row
 _OUTLIER_FACTOR = 20.0  # and that many times an average row: with few rows a twentieth is nothing unusual
 
@@ -82,6 +83,7 @@ def subspace_cautions(
     shared: SharedSignal | None,
     pairing: PairingAudit | None,
     *,
+    n_groups: int | None,
     is_rehearsed: bool,
 ) -> list[DiagnosisWarning]:
     """Why the numbers of the subspace method may mean less than they seem to, and what is wrong with the rows."""
@@ -116,12 +118,12 @@ def subspace_cautions(
                 )
             )
     if subspace.n_effective < 4 * (p + q):
+        visible = smallest_detectable_correlation(max(round(subspace.n_effective), p + q + 2), p, q)
         found.append(
             DiagnosisWarning(
                 "few_rows",
                 f"{subspace.n_effective:.0f} effective rows for {p} + {q} features: nuisance correlations below about "
-                f"{smallest_detectable_correlation(max(round(subspace.n_effective), p + q + 2), p, q):.2g} cannot be seen, and the "
-                "ratios' upper ends are uncertain.",
+                f"{visible:.2g} cannot be seen, and the ratios' upper ends are uncertain.",
             )
         )
     if subspace.is_reweighted:
@@ -132,12 +134,20 @@ def subspace_cautions(
                 "less weight.",
             )
         )
+    if n_groups is not None and n_groups < _FEW_GROUPS:
+        found.append(
+            DiagnosisWarning(
+                "few_groups",
+                f"All rows are of {n_groups} groups: how far groups differ, and with it every interval, is uncertain.",
+            )
+        )
     if not is_rehearsed:
+        units = "" if n_groups is None else f" of {n_groups} groups"
         found.append(
             DiagnosisWarning(
                 "not_rehearsed",
-                f"{labels.n_labelled} labelled rows are too few to try the objectives on held-out ones; the recommendation "
-                "follows the separation ratios alone.",
+                f"{labels.n_labelled} labelled rows{units} are too few to try the objectives on held-out ones; the "
+                "recommendation follows the separation ratios alone.",
             )
         )
     for view in (pair.x, pair.y):
@@ -226,8 +236,8 @@ def _about_unequal_scales(view: PreparedView) -> list[DiagnosisWarning]:
     return [
         DiagnosisWarning(
             "unequal_scales",
-            f"Column variances of {view.samples.name} differ by a factor of {variances.max() / variances.min():.1g}: gains follow "
-            "the largest columns; consider standardize=True (--standardize).",
+            f"Column variances of {view.samples.name} differ by a factor of {variances.max() / variances.min():.1g}: gains "
+            "follow the largest columns; consider standardize=True (--standardize).",
         )
     ]
 

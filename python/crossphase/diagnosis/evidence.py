@@ -45,7 +45,7 @@ class RatioEstimate:
     """A separation ratio: above 1, every signal direction stands above every nuisance direction."""
 
     value: float  # >= 0; inf where nothing is nuisance
-    low: float | None = None  # 95 % interval, where the method gives one; the published procedure does not
+    low: float | None = None  # 95 % interval; None by the published procedure, and where labels show no direction
     high: float | None = None
     probability_above_one: float | None = None
 
@@ -100,12 +100,12 @@ def evidence_from_components(
         recovery_cp=cp,
         recovery_cp_reverse=cp_reverse,
         phase_parameters=PhaseParameters(
-            composite.kappa,
-            composite.nu,
-            composite.gamma_x,
-            composite.gamma_y,
-            composite.gamma_tilde_x,
-            composite.gamma_tilde_y,
+            kappa=composite.kappa,
+            nu=composite.nu,
+            gamma_x=composite.gamma_x,
+            gamma_y=composite.gamma_y,
+            gamma_tilde_x=composite.gamma_tilde_x,
+            gamma_tilde_y=composite.gamma_tilde_y,
         ),
         recommendation=recommend(recoveries, components),
         cautions=tuple(statistical_cautions(pair, options, components, recoveries, nulls.level_95)),
@@ -160,7 +160,7 @@ def evidence_from_subspace(
         )
         tested = pool.submit(_test_shared_signal, x, y, groups, seed, share) if is_tested else None
         audited = (
-            pool.submit(audit_pairing, x.values, y.values, groups=groups, rng=seed, n_threads=share) if audit else None
+            pool.submit(audit_pairing, x.array, y.array, groups=groups, rng=seed, n_threads=share) if audit else None
         )
         subspace = analysed.result()
         shared = None if tested is None else tested.result()
@@ -178,9 +178,19 @@ def evidence_from_subspace(
         recovery_cp_reverse=_as_recovery(cp_reverse),
         phase_parameters=subspace.phase_parameters,
         recommendation=recommend_from_subspace(subspace, decision),
-        cautions=tuple(subspace_cautions(pair, labels, subspace, shared, pairing, is_rehearsed=is_rehearsed)),
-        regime_probabilities=subspace.regime_probabilities,
-        regime_probabilities_reverse=subspace.regime_probabilities_reverse,
+        cautions=tuple(
+            subspace_cautions(
+                pair,
+                labels,
+                subspace,
+                shared,
+                pairing,
+                n_groups=None if groups is None else len(np.unique(groups)),
+                is_rehearsed=is_rehearsed,
+            )
+        ),
+        regime_probabilities=subspace.regime_probabilities if subspace.n_directions else None,
+        regime_probabilities_reverse=subspace.regime_probabilities_reverse if subspace.n_directions else None,
         n_pairs_to_decide=_n_pairs_to_decide((ca, cp), x.n_samples),
         subspace=subspace,
         rehearsal=rehearsal,
@@ -203,6 +213,8 @@ def _can_rehearse(labels: LabelMatrix, groups: np.ndarray | None) -> bool:
 
 def _as_ratio(operator: OperatorAnalysis) -> RatioEstimate:
     d = operator.delta
+    if not operator.signal:
+        return RatioEstimate(d.value)
     return RatioEstimate(d.value, d.low, d.high, operator.probability_above_one)
 
 

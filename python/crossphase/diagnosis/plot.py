@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from crossphase.subspace import OperatorAnalysis
 
 _MOST_NUISANCE = 60  # bars
+_LEAST_WIDTH = 6  # places for bars, or a single one fills the panel
 SIGNAL, NUISANCE = VERMILION, "#9AA5B1"
+_OBSERVED: dict[str, Any] = {
+    "marker": "o",
+    "linestyle": "",
+    "markersize": 3.5,
+    "markerfacecolor": "white",
+    "markeredgecolor": BLACK,
+    "markeredgewidth": 0.7,
+}
 
 
 def draw(diagnosis: Diagnosis) -> Figure:
@@ -29,20 +38,25 @@ def draw(diagnosis: Diagnosis) -> Figure:
     axes = figure.subplots(2, 2)
     _draw_plane(axes[0, 0], diagnosis)
     d = diagnosis
-    c, s = d.components, d.subspace
-    panels = (
-        (axes[0, 1], Objective.ALIGN, d.recovery_ca, c and c.cca, s and s.alignment),
-        (axes[1, 0], Objective.PREDICT_Y_FROM_X, d.recovery_cp, c and c.cp, s and s.prediction),
-        (axes[1, 1], Objective.PREDICT_X_FROM_Y, d.recovery_cp_reverse, c and c.cp_reverse, s and s.prediction_reverse),
-    )
-    for axis, objective, recovery, decomposition, operator in panels:
-        if decomposition is not None:
-            _draw_spectrum(axis, decomposition, recovery, d)
-        elif operator is not None:
+    recoveries = (d.recovery_ca, d.recovery_cp, d.recovery_cp_reverse)
+    for axis, objective, recovery in zip(axes.flat[1:], CROSS_MODAL_NAMES, recoveries, strict=True):
+        interval = ""
+        if d.components is not None and d.settings.signal_rule is not None:
+            c = d.components
+            decomposition = {Objective.ALIGN: c.cca, Objective.PREDICT_Y_FROM_X: c.cp}.get(objective, c.cp_reverse)
+            _draw_spectrum(axis, decomposition, decomposition.signals[d.settings.signal_rule].is_signal, recovery)
+        elif d.subspace is not None:
+            s = d.subspace
+            operator = {Objective.ALIGN: s.alignment, Objective.PREDICT_Y_FROM_X: s.prediction}.get(
+                objective, s.prediction_reverse
+            )
             _draw_operator(axis, operator)
+            delta = operator.delta
+            if operator.signal and np.isfinite(delta.value):
+                interval = f" ({number(delta.low)} to {number(delta.high)})"
         axis.set(
-            title=f"{CROSS_MODAL_NAMES[objective]}: Δ = {number(recovery.delta)}",
-            xlabel="component" if operator is None else "direction, signal first",
+            title=f"{CROSS_MODAL_NAMES[objective]}: Δ = {number(recovery.delta)}{interval}",
+            xlabel="component" if d.subspace is None else "direction, those of the labels first",
             ylabel="canonical correlation" if objective is Objective.ALIGN else "gain",
         )
     level = d.null_correlations.level_95
@@ -50,12 +64,19 @@ def draw(diagnosis: Diagnosis) -> Figure:
     if axes[0, 1].get_yscale() == "linear":
         axes[0, 1].set_ylim(0, 1.02)
     for axis in axes.flat:
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3, fontsize=8, frameon=False)
+        if not axis.get_legend_handles_labels()[0]:
+            continue
+        n_columns = 2 if d.subspace is not None and axis is not axes[0, 0] else 3
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=n_columns, fontsize=8, frameon=False)
     figure.suptitle(f"What to train: {ADVICE[d.recommendation.objective]}", fontsize=14)
     return figure
 
 
 def _draw_plane(axis: Axes, d: Diagnosis) -> None:
+    if d.subspace is not None and not d.subspace.n_directions:
+        axis.set(title="phase plane", xticks=[], yticks=[])
+        axis.text(0.5, 0.5, "the labels show no signal direction:\nno place in the plane", ha="center", va="center")
+        return
     c = d.phase_parameters
     source = "composite" if d.subspace is None else "mean of label directions"
     right = max(2.0 * c.kappa, 1.0)
@@ -68,8 +89,7 @@ def _draw_plane(axis: Axes, d: Diagnosis) -> None:
     axis.set_title(f"phase plane, {'Y → X' if is_reverse else 'X → Y'}: κ = {c.kappa:.2g}, ν = {c.nu:.2g}")
 
 
-def _draw_spectrum(axis: Axes, decomposition: Decomposition, recovery: Recovery, d: Diagnosis) -> None:
-    is_signal = decomposition.signals[d.settings.signal_rule].is_signal
+def _draw_spectrum(axis: Axes, decomposition: Decomposition, is_signal: np.ndarray, recovery: Recovery) -> None:
     numbers = np.arange(1, len(is_signal) + 1)
     for mask, color, name in ((is_signal, SIGNAL, "signal"), (~is_signal, NUISANCE, "nuisance")):
         if mask.any():
@@ -83,19 +103,24 @@ def _draw_spectrum(axis: Axes, decomposition: Decomposition, recovery: Recovery,
 
 
 def _draw_operator(axis: Axes, operator: OperatorAnalysis) -> None:
-    """Fitted values with their intervals as bars, the sample's inflated ones as dots."""
+    """Values without the sample's inflation as bars, signal with intervals; those of the sample as circles."""
     r = len(operator.signal)
-    n_shown = min(len(operator.nuisance), _MOST_NUISANCE)
-    values = np.array([e.value for e in operator.signal])
-    numbers = np.arange(1, r + 1)
+    n_nuisance = len(operator.nuisance)
+    n_shown = min(n_nuisance, _MOST_NUISANCE)
     if r:
+        values = np.array([e.value for e in operator.signal])
         errors = np.array([[e.value - e.low, e.high - e.value] for e in operator.signal]).T
-        axis.bar(numbers, values, yerr=errors, color=SIGNAL, ecolor=BLACK, capsize=2, label=f"signal ({r})")
-        axis.plot(numbers, operator.in_sample_signal, ".", color=BLACK, markersize=4)
+        name = f"signal ({r}), 95 % interval"
+        axis.bar(np.arange(1, r + 1), values, yerr=errors, color=SIGNAL, ecolor=BLACK, capsize=2, label=name)
     if n_shown:
         top = operator.largest_nuisance
-        numbers = np.arange(r + 1, r + 1 + n_shown)
-        axis.bar(numbers, operator.nuisance[:n_shown], color=NUISANCE, label=f"nuisance ({len(operator.nuisance)})")
-        axis.plot(numbers, operator.in_sample_nuisance[:n_shown], ".", color=BLACK, markersize=4, label="in the sample")
-        axis.axhspan(top.low, top.high, color=NUISANCE, alpha=0.2, linewidth=0)
-        axis.axhline(top.value, color=BLACK, linewidth=0.8, linestyle="--", label=f"top nuisance: {top.value:.3g}")
+        name = f"nuisance ({n_nuisance})" if n_shown == n_nuisance else f"nuisance (first {n_shown} of {n_nuisance})"
+        axis.bar(np.arange(r + 1, r + 1 + n_shown), operator.nuisance[:n_shown], color=NUISANCE, label=name)
+        axis.axhspan(top.low, top.high, color=NUISANCE, alpha=0.25, linewidth=0)
+        axis.axhline(
+            top.value, color=BLACK, linewidth=0.8, linestyle="--", label=f"top nuisance: {top.value:.3g}, 95 % band"
+        )
+    observed = np.concatenate([operator.in_sample_signal, operator.in_sample_nuisance[:n_shown]])
+    axis.plot(np.arange(1, len(observed) + 1), observed, **_OBSERVED, label="in the sample, noise included")
+    axis.set_xlim(0, max(len(observed), _LEAST_WIDTH) + 1)
+    axis.set_ylim(bottom=0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from crossphase.errors import InputValueError
 from crossphase.labels import LabelMatrix
 from crossphase.pair import PreparedPair
 from crossphase.samples import Samples, require_same_rows
 
 MIN_SAMPLES = 10
+MIN_GROUPS = 2
 
 
 def require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: int) -> None:
@@ -24,6 +27,15 @@ def require_enough_rows(x: Samples, y: Samples, labels: LabelMatrix, n_folds: in
         raise InputValueError(
             f"n_folds must leave at least 2 rows in every fold, so at most {n // 2} for {n} rows; got {n_folds} folds "
             f"for {n} rows."
+        )
+
+
+def require_several_groups(codes: np.ndarray) -> None:
+    n_groups = int(codes.max()) + 1
+    if n_groups < MIN_GROUPS:
+        raise InputValueError(
+            f"groups must be at least {MIN_GROUPS}; got {n_groups}. Rows that all depend on each other tell no spread; leave "
+            "groups out where rows are independent."
         )
 
 

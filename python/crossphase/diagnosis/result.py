@@ -34,7 +34,7 @@ class Diagnosis:
 
     regime: Regime  # for alignment and the direction X -> Y
     regime_reverse: Regime  # for alignment and the direction Y -> X
-    regime_probabilities: Mapping[Regime, float] | None  # None: the method gives none
+    regime_probabilities: Mapping[Regime, float] | None  # None: the method gives none, or the labels show no direction
     regime_probabilities_reverse: Mapping[Regime, float] | None
     n_pairs_to_decide: (
         int | None

@@ -18,7 +18,11 @@ from crossphase._threads import resolve_n_threads
 from crossphase.components import ComponentOptions
 from crossphase.diagnosis.cautions import DiagnosisWarning, input_cautions
 from crossphase.diagnosis.evidence import Evidence, evidence_from_components, evidence_from_subspace
-from crossphase.diagnosis.requirements import require_enough_rows, require_more_rows_than_features
+from crossphase.diagnosis.requirements import (
+    require_enough_rows,
+    require_more_rows_than_features,
+    require_several_groups,
+)
 from crossphase.diagnosis.result import Diagnosis
 from crossphase.diagnosis.settings import DiagnosisSettings, Method
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
@@ -79,8 +83,10 @@ def diagnose(
         intervals. ``components``: the published procedure (Algorithm 1 of the reference), in-sample and without intervals.
     groups : array of shape (n_samples,), optional
         Subjects, donors, stars: rows of one group depend on each other. Widens the intervals, keeps groups whole in folds.
+        One group a row of X, also where `ids` puts rows in another order. Only for ``subspace``.
     ids : pair or triple of sequences, optional
-        Names of the rows of X, of Y, and of the labels if they come in an order of their own; rows are matched by them.
+        Names of the rows of X, of Y, and of the labels if they come in an order of their own; rows are matched by them, those
+        without a partner left out. Without names of their own, labels are of the rows of X.
     at_use : {"both", "x", "y"}
         Which views there will be when the representation is used.
     rehearse : bool, default True
@@ -164,9 +170,20 @@ def diagnose(
     for name, flag in (("standardize", standardize), ("rehearse", rehearse), ("audit", audit)):
         if not isinstance(flag, bool | np.bool_):
             raise InputTypeError(f"{name} must be True or False; got {flag!r}.")
+    if is_published and groups is not None:
+        raise InputValueError('groups need method="subspace"; the published procedure takes every row for independent.')
     threads = resolve_n_threads(n_threads)
     if isinstance(X, Mapping):
         from crossphase.pairwise import diagnose_pairs  # noqa: PLC0415  (stands above this module)
+
+        if Y is not None and labels is not None:
+            raise InputTypeError(
+                "X is a mapping of views, so the labels come next; Y must not be given beside labels=."
+            )
+        if ids is not None:
+            raise InputValueError(
+                "ids are of two views; got a mapping. Put the views in common order first, with crossphase.match_rows."
+            )
 
         given = {name: value for name, value in locals().items() if name in _OPTIONS}
         return diagnose_pairs(X, Y if labels is None else labels, **given)
@@ -175,31 +192,28 @@ def diagnose(
     x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
     raw_labels = read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
     rows: RowMatch | None = None
+    n_rows_x = x.n_samples
     if ids is not None:
+        groups = None if groups is None else check_groups(groups, x.n_samples)
         x, y, rows = _matched(x, y, ids)
-        groups = None if groups is None else np.asarray(groups)[rows.rows_x]
-    proxy_notes: tuple[tuple[str, str], ...] = ()
+        groups = None if groups is None else groups[rows.rows_x]
     if raw_labels is None:
-        proxies = make_proxy_labels(x.values, y.values, rng=seed, n_threads=threads)
-        label_matrix, proxy_notes = encode_labels(proxies.labels), proxies.warnings
+        label_matrix = _proxies(x, y, seed, threads)
     else:
         label_matrix = encode_labels(raw_labels, allow_missing=not is_published)
         if rows is not None:
-            label_matrix = label_matrix.take(rows.rows_x if rows.rows_labels is None else rows.rows_labels)
+            label_matrix = _labels_in_order(label_matrix, rows, ids, n_rows_x)
     require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
     group_codes = None if groups is None else check_groups(groups, x.n_samples)
+    if group_codes is not None:
+        require_several_groups(group_codes)
     for samples in (x, y):
         require_finite(samples, threads)
 
     _LOG.info("moments of %d pairs, %d + %d features", x.n_samples, x.n_features, y.n_features)
-    moments = CrossMoments(x.n_features, y.n_features, n_threads=threads, backend=backend)
-    moments._update_checked([x, y])
     kept = (None, None) if is_published and isinstance(asked, str) else asked
-    pair = _with_few_enough_features(x, y, moments, standardize=bool(standardize), asked=kept)
-    used_backend = moments.backend
-    del moments  # a state is as large as several covariances
-    require_more_rows_than_features(pair, (None, None) if isinstance(kept, str) else kept)
-    cautions = input_cautions(pair, label_matrix) + [DiagnosisWarning(code, text) for code, text in proxy_notes]
+    pair, used_backend = _prepared(x, y, kept, bool(standardize), threads, backend)
+    cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
     evidence = (
@@ -231,24 +245,10 @@ def diagnose(
     return _assembled(pair, used_backend, label_matrix, evidence, cautions, settings)
 
 
-_OPTIONS = [
-    "method",
-    "groups",
-    "at_use",
-    "rehearse",
-    "audit",
-    "standardize",
-    "reduce",
-    "rng",
-    "signal_rule",
-    "n_components",
-    "n_folds",
-    "n_permutations",
-    "alpha",
-    "ridge",
-    "n_threads",
-    "backend",
-]
+_OPTIONS = {  # passed on for every pair of several views
+    *("method", "groups", "at_use", "rehearse", "audit", "standardize", "reduce", "rng", "signal_rule", "n_components"),
+    *("n_folds", "n_permutations", "alpha", "ridge", "n_threads", "backend"),
+}
 
 
 def _assembled(
@@ -300,17 +300,29 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
     return sides
 
 
-def _with_few_enough_features(
-    x: Samples, y: Samples, moments: CrossMoments, *, standardize: bool, asked: str | tuple[int | None, int | None]
-) -> PreparedPair:
-    """The prepared pair; where it was left to us and rows are few, of so many principal components as they can carry."""
+def _prepared(
+    x: Samples,
+    y: Samples,
+    asked: str | tuple[int | None, int | None],
+    standardize: bool,
+    n_threads: int,
+    backend: str | None,
+) -> tuple[PreparedPair, str]:
+    """The prepared pair, and the backend that summed it.
+
+    Where it was left to us and rows are few, of so many principal components as they can carry.
+    """
+    moments = CrossMoments(x.n_features, y.n_features, n_threads=n_threads, backend=backend)
+    moments._update_checked([x, y])
     if not isinstance(asked, str):
-        return prepare_pair(x, y, moments, standardize=standardize, reduce=asked)
+        pair = prepare_pair(x, y, moments, standardize=standardize, reduce=asked)
+        require_more_rows_than_features(pair, asked)
+        return pair, moments.backend
     pair = prepare_pair(x, y, moments, standardize=standardize, reduce=(None, None))
-    if 2 * (pair.x.n_prepared + pair.y.n_prepared) <= x.n_samples:
-        return pair
-    most = max(1, x.n_samples // _ROWS_PER_COMPONENT)
-    return prepare_pair(x, y, moments, standardize=standardize, reduce=(most, most))
+    if 2 * (pair.x.n_prepared + pair.y.n_prepared) > x.n_samples:
+        most = max(1, x.n_samples // _ROWS_PER_COMPONENT)
+        pair = prepare_pair(x, y, moments, standardize=standardize, reduce=(most, most))
+    return pair, moments.backend
 
 
 def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMatch]:
@@ -323,3 +335,23 @@ def _matched(x: Samples, y: Samples, ids: Any) -> tuple[Samples, Samples, RowMat
         as_ids(given, name, samples.n_samples)
     found = match_rows(*ids)
     return Samples(x.values[found.rows_x], x.name), Samples(y.values[found.rows_y], y.name), found
+
+
+def _proxies(x: Samples, y: Samples, seed: np.random.SeedSequence, n_threads: int) -> LabelMatrix:
+    """Clusters for labels, with what is to be known of them among the notes."""
+    found = make_proxy_labels(x.array, y.array, rng=seed, n_threads=n_threads)
+    labels = encode_labels(found.labels)
+    return dataclasses.replace(labels, notes=(*labels.notes, *found.warnings))
+
+
+def _labels_in_order(labels: LabelMatrix, rows: RowMatch, ids: Any, n_rows_x: int) -> LabelMatrix:
+    """Labels of the matched rows, by their own ids or as those of the rows of X."""
+    if rows.rows_labels is not None:
+        as_ids(ids[2], "ids_labels", labels.n_samples)
+        return labels.take(rows.rows_labels)
+    if labels.n_samples != n_rows_x:
+        raise InputValueError(
+            f"labels without ids of their own are of the rows of X, {n_rows_x}; got {labels.n_samples}. Pass "
+            "ids=(ids_x, ids_y, ids_labels)."
+        )
+    return labels.take(rows.rows_x)

@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crossphase.pairing import DuplicateRows
 from crossphase.signals import Signal
+from crossphase.subspace import OperatorAnalysis
+from crossphase.subspace.label_space import LabelSpace
 
 if TYPE_CHECKING:
     from crossphase.diagnosis.result import Diagnosis
 
-SCHEMA_VERSION = 1  # of schema.json beside this file; a field added keeps it, a field changed or removed raises it
+SCHEMA_VERSION = 2  # of schema.json beside this file; a field added keeps it, a field changed or removed raises it
+
+_LEFT_OUT: dict[type, tuple[str, ...]] = {  # what no reader of a document wants
+    OperatorAnalysis: ("log_delta_draws",),
+    LabelSpace: ("directions",),  # in whitened labels; label_directions are in the labels as encoded
+    DuplicateRows: ("groups",),  # a number a row
+}
 
 
 def to_dict(diagnosis: Diagnosis) -> dict[str, Any]:
-    fields = {f.name: plain(getattr(diagnosis, f.name)) for f in dataclasses.fields(diagnosis)}
-    return {"schema_version": SCHEMA_VERSION, **fields}
+    return {"schema_version": SCHEMA_VERSION, **_fields(diagnosis)}
 
 
 def to_json(diagnosis: Diagnosis, *, indent: int | None) -> str:
@@ -49,4 +57,5 @@ def plain(value: Any) -> Any:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    left_out = _LEFT_OUT.get(type(value), ())
+    return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value) if f.name not in left_out}

@@ -13,11 +13,11 @@ from crossphase.regimes import Regime
 
 if TYPE_CHECKING:
     from crossphase.components import Recovery
-    from crossphase.diagnosis.evidence import RatioEstimate
+    from crossphase.composite import CompositeParameters
     from crossphase.diagnosis.result import Diagnosis
     from crossphase.rehearsal import Rehearsal
     from crossphase.shared_signal import SharedSignal
-    from crossphase.subspace import Estimate, SubspaceAnalysis
+    from crossphase.subspace import Estimate, OperatorAnalysis, SubspaceAnalysis
 
 WIDTH = 80
 
@@ -46,7 +46,8 @@ def describe(diagnosis: Diagnosis) -> str:
         f"What to train: {ADVICE[d.recommendation.objective]}",
         *_wrapped(d.recommendation.reason, "  "),
         "",
-        *(_published_evidence(d) if d.subspace is None else _subspace_evidence(d, d.subspace)),
+        *([] if d.composite is None else _published_evidence(d, d.composite)),
+        *([] if d.subspace is None else _subspace_evidence(d, d.subspace)),
         "",
         *_wrapped(_input(d), "  "),
     ]
@@ -55,9 +56,7 @@ def describe(diagnosis: Diagnosis) -> str:
     return "\n".join(lines)
 
 
-def _published_evidence(d: Diagnosis) -> list[str]:
-    composite = d.composite
-    assert composite is not None
+def _published_evidence(d: Diagnosis, composite: CompositeParameters) -> list[str]:
     return [
         *_wrapped("(Published procedure: in-sample, no interval. A ratio near 1 decides nothing.)", "  "),
         "",
@@ -86,15 +85,15 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
     lines = [
         f"  {'objective':<18}{'ratio Δ':>9}{'95 % interval':>17}{'P(Δ > 1)':>10}{'directions kept':>17}",
         *(
-            _row_with_interval(CROSS_MODAL_NAMES[objective], ratio, recovery)
-            for objective, ratio, recovery in (
-                (Objective.ALIGN, d.delta_ca, d.recovery_ca),
-                (Objective.PREDICT_Y_FROM_X, d.delta_cp, d.recovery_cp),
-                (Objective.PREDICT_X_FROM_Y, d.delta_cp_reverse, d.recovery_cp_reverse),
+            _row_with_interval(CROSS_MODAL_NAMES[objective], operator)
+            for objective, operator in (
+                (Objective.ALIGN, subspace.alignment),
+                (Objective.PREDICT_Y_FROM_X, subspace.prediction),
+                (Objective.PREDICT_X_FROM_Y, subspace.prediction_reverse),
             )
         ),
         "",
-        *_wrapped(_regimes(d), "  "),
+        *(_wrapped(_regimes(d, subspace), "  ") if subspace.n_directions else []),
         *_wrapped(_values(d, subspace), "  "),
     ]
     if d.rehearsal is not None:
@@ -106,13 +105,14 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
     return lines
 
 
-def _row_with_interval(name: str, ratio: RatioEstimate, recovery: Recovery) -> str:
-    probability = ratio.probability_above_one
-    assert ratio.low is not None and ratio.high is not None and probability is not None
+def _row_with_interval(name: str, operator: OperatorAnalysis) -> str:
+    probability, delta, n_signal = operator.probability_above_one, operator.delta, len(operator.signal)
+    if not n_signal:
+        return f"– {name:<18}{'–':>9}{'–':>17}{'–':>10}{'–':>17}"
     mark = "✓" if probability >= DECIDED else "✗" if probability <= 1 - DECIDED else "≈"
-    interval = f"{number(ratio.low)} to {number(ratio.high)}" if recovery.n_signal else "–"
-    kept = f"{recovery.n_recovered} of {recovery.n_signal}"
-    return f"{mark} {name:<18}{number(ratio.value):>9}{interval:>17}{_percent(probability):>10}{kept:>17}"
+    interval = f"{number(delta.low)} to {number(delta.high)}"
+    kept = f"{operator.n_recovered} of {n_signal}"
+    return f"{mark} {name:<18}{number(delta.value):>9}{interval:>17}{_percent(probability):>10}{kept:>17}"
 
 
 def _percent(probability: float) -> str:
@@ -121,15 +121,12 @@ def _percent(probability: float) -> str:
     )
 
 
-def _regimes(d: Diagnosis) -> str:
-    def of(regime: Regime, probabilities: Mapping[Regime, float] | None) -> str:
-        assert probabilities is not None
+def _regimes(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
+    def of(regime: Regime, probabilities: Mapping[Regime, float]) -> str:
         return f"{REGIME_NAMES[regime]} ({_percent(probabilities[regime])})"
 
-    sentence = (
-        f"Regime: {of(d.regime, d.regime_probabilities)} for X → Y, {of(d.regime_reverse, d.regime_probabilities_reverse)} for "
-        "Y → X."
-    )
+    forward, reverse = subspace.regime_probabilities, subspace.regime_probabilities_reverse
+    sentence = f"Regime: {of(d.regime, forward)} for X → Y, {of(d.regime_reverse, reverse)} for Y → X."
     if not d.is_decided and d.n_pairs_to_decide is not None:
         sentence += f" Undecided; about {d.n_pairs_to_decide:,} pairs would decide it.".replace(",", " ")
     elif not d.is_decided:
@@ -140,7 +137,7 @@ def _regimes(d: Diagnosis) -> str:
 def _values(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
     a = subspace.alignment
     if not a.signal:
-        return "Δ = weakest signal / top nuisance; the labels show no signal direction, so there is no ratio."
+        return "Δ = weakest label direction / top nuisance; the labels show no direction, so there is no ratio and no regime."
     weakest, top = a.signal[-1], a.largest_nuisance
     return (
         "Δ = weakest label direction / top nuisance, of canonical correlations for alignment and of gains, in units of the "
@@ -185,8 +182,8 @@ def _shared(shared: SharedSignal) -> str:
     if not n:
         return f"Shared signal: none beyond chance (p = {shared.p_values[0]:.2g})."
     return (
-        f"Shared signal: {n} direction{'s' if n > 1 else ''} beyond chance at the 5 % level (first p = {shared.p_values[0]:.2g}); "
-        f"a correlation below {shared.smallest_detectable:.2f} would not show."
+        f"Shared signal: {n} direction{'s' if n > 1 else ''} beyond chance at the 5 % level "
+        f"(first p = {shared.p_values[0]:.2g}); a correlation below {shared.smallest_detectable:.2f} would not show."
     )
 
 

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import Any
 
 from crossphase._scalars import check_number
-from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, Objective
+from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES
 from crossphase.errors import InputValueError
+from crossphase.objectives import Objective
 
 # Within these no product in the boundaries overflows or vanishes.
 KAPPA_RANGE, VARIANCE_RANGE = (1e-30, 1e30), (1e-60, 1e60)
