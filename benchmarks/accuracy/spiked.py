@@ -67,7 +67,7 @@ def judge(seed: int) -> Outcome:
         regime=str(problem.regime),
         regime_found=str(found.regime),
         regime_published=str(published.regime),
-        regime_probability=float(found.regime_probabilities[found.regime]),
+        regime_probability=found.regime_probabilities[found.regime] if found.regime_probabilities else 0.25,
         true=(problem.delta_ca, problem.delta_cp, problem.delta_cp_reverse),
         value=tuple(r.value for r in ratios),
         low=tuple(r.low for r in ratios),

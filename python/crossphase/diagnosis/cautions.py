@@ -20,6 +20,7 @@ from crossphase.subspace import SubspaceAnalysis
 
 _VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
 _FEW_GROUPS = 20  # a variance estimated from fewer errs by a third and more
+_MUCH_LEAKAGE = 0.1  # of the label directions' images
 _OUTLIER_SHARE = 0.05  # of a view's variance in one row
 _OUTLIER_FACTOR = 20.0  # and that many times an average row: with few rows a twentieth is nothing unusual
 
@@ -141,6 +142,21 @@ def subspace_cautions(
                 f"All rows are of {n_groups} groups: how far groups differ, and with it every interval, is uncertain.",
             )
         )
+    found += _about_scaling(pair, subspace)
+    mixed = [
+        name
+        for name, operator in zip(CROSS_MODAL_NAMES.values(), subspace.operators, strict=True)
+        if operator.excess_leakage > max(_MUCH_LEAKAGE, 4 * operator.leakage_error)
+    ]
+    if mixed:
+        most = max(operator.excess_leakage for operator in subspace.operators)
+        found.append(
+            DiagnosisWarning(
+                "signal_and_nuisance_mixed",
+                f"{', '.join(mixed)}: what one view's label directions have in common with the other view lies up to {most:.0%} "
+                "outside that view's label directions, beyond chance; the model behind the ratios takes them for unrelated.",
+            )
+        )
     if not is_rehearsed:
         units = "" if n_groups is None else f" of {n_groups} groups"
         found.append(
@@ -153,6 +169,36 @@ def subspace_cautions(
     for view in (pair.x, pair.y):
         found += _about_unequal_scales(view)
         found += _about_outliers(view)
+    return found
+
+
+def _about_scaling(pair: PreparedPair, subspace: SubspaceAnalysis) -> list[DiagnosisWarning]:
+    """Whether dividing the target's columns by their deviations would change what prediction is thought of."""
+    found = []
+    for name, target, operator, standardized in (
+        (CROSS_MODAL_NAMES[Objective.PREDICT_Y_FROM_X], pair.y, subspace.prediction, subspace.delta_cp_if_standardized),
+        (
+            CROSS_MODAL_NAMES[Objective.PREDICT_X_FROM_Y],
+            pair.x,
+            subspace.prediction_reverse,
+            subspace.delta_cp_reverse_if_standardized,
+        ),
+    ):
+        value = operator.delta.value
+        if (
+            operator.signal
+            and target.axes is None
+            and (value - 1) * (standardized - 1) < 0
+            and abs(standardized - value) > NEAR_ONE
+        ):
+            found.append(
+                DiagnosisWarning(
+                    "scaling_decides",
+                    f"{name}: Δ is {value:.2g} in the units given, but about {standardized:.2g} with the columns of "
+                    f"{target.samples.name} divided by their standard deviations (standardize=True, --standardize); decide which "
+                    "scale a model would be trained on.",
+                )
+            )
     return found
 
 

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, DECIDED, NEAR_ONE
 from crossphase.objectives import Objective
 from crossphase.regimes import Regime
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from crossphase.subspace import Estimate, OperatorAnalysis, SubspaceAnalysis
 
 WIDTH = 80
+_MOST_LOST = 3  # labels named for each objective
+_MOSTLY_KEPT = 0.9
 
 REGIME_NAMES = {
     Regime.BOTH: "both recover",
@@ -95,6 +99,7 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
         "",
         *(_wrapped(_regimes(d, subspace), "  ") if subspace.n_directions else []),
         *_wrapped(_values(d, subspace), "  "),
+        *(_wrapped(_labels_lost(d, subspace), "  ") if subspace.n_directions else []),
     ]
     if d.rehearsal is not None:
         lines += ["", *_rehearsal_table(d.rehearsal)]
@@ -146,6 +151,20 @@ def _values(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
         f"{a.in_sample_nuisance[0] if len(a.in_sample_nuisance) else 0:.2f}, where independent data of this size would show "
         f"{d.null_correlations.level_95:.2f}."
     )
+
+
+def _labels_lost(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
+    """Which labels alignment and prediction lose most of."""
+    parts = []
+    for name, operator in zip(("aligning", "X → Y", "Y → X"), subspace.operators, strict=True):
+        order = np.argsort(operator.label_recovery, kind="stable")[:_MOST_LOST]
+        lost = [
+            f"{d.label_columns[i]} {_percent(float(operator.label_recovery[i]))}"
+            for i in order
+            if operator.label_recovery[i] < _MOSTLY_KEPT
+        ]
+        parts.append(f"{name}: {', '.join(lost) if lost else 'none'}")
+    return f"Labels kept least (share of what a view knows of them), {'; '.join(parts)}."
 
 
 def _interval(estimate: Estimate) -> str:

@@ -87,6 +87,11 @@ class SubspaceAnalysis:
     is_reweighted: bool
 
     @property
+    def operators(self) -> tuple[OperatorAnalysis, OperatorAnalysis, OperatorAnalysis]:
+        """Alignment, X -> Y, Y -> X."""
+        return self.alignment, self.prediction, self.prediction_reverse
+
+    @property
     def n_directions(self) -> int:
         return int(self.label_directions.shape[1])
 
