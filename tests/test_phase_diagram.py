@@ -237,7 +237,11 @@ def test_bad_values_are_named(make: Any, sentence: str) -> None:
         (lambda: PhasePoint(1, 1, 3), "name of a point must be a string"),
         (
             lambda: PhaseDiagram.from_diagnosis(
-                {"phase_parameters": dict.fromkeys(("kappa", "nu", "gamma_x", "gamma_y", "gamma_tilde_x", "gamma_tilde_y"))}
+                {
+                    "phase_parameters": dict.fromkeys(
+                        ("kappa", "nu", "gamma_x", "gamma_y", "gamma_tilde_x", "gamma_tilde_y")
+                    )
+                }
             ),
             "phase_parameters.kappa of the diagnosis must be a finite number; got None",
         ),
