@@ -87,6 +87,15 @@ def test_the_same_bytes_for_any_threads_and_layout(spiked, result, method, n_thr
     assert crossphase.diagnose(x, y, labels, method=method, n_threads=n_threads).to_json() == result.to_json()
 
 
+def test_backends_agree(spiked, method):
+    reference, kernels = (quick(*spiked, method=method, backend=backend) for backend in ("reference", "cpu"))
+    assert (reference.backend, kernels.backend) == ("reference", "cpu")
+    # Moments that differ in their last digits, inflated by condition numbers below 1e3.
+    np.testing.assert_allclose(correlations(reference), correlations(kernels), rtol=1e-10)
+    assert reference.delta_ca.value == pytest.approx(kernels.delta_ca.value, rel=SIMULATED[method])
+    assert reference.regime == kernels.regime
+
+
 def test_inputs_are_left_alone(spiked, method):
     copies = [array.copy() for array in spiked]
     crossphase.diagnose(*spiked, method=method, standardize=True, reduce=4)

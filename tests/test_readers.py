@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crossphase.errors import InputTypeError, InputValueError
-from crossphase.readers import read_label_files, read_labels, read_samples
+from crossphase.readers import read_column, read_label_files, read_labels, read_samples
 
 
 @pytest.fixture
@@ -128,3 +128,28 @@ def test_several_label_files(tmp_path):
     assert list(labels) == ["digit", "more.age"]
     with pytest.raises(InputValueError, match="two files are named digit"):
         read_label_files([tmp_path / "digit.npy", tmp_path / "digit.npy"])
+
+
+def test_columns_of_names_come_from_tables_and_arrays(tmp_path):
+    (tmp_path / "donors.csv").write_text("donor\n01\n1\nb\n")
+    (tmp_path / "counts.tsv").write_text("batch\n3\n1\n")
+    np.save(tmp_path / "ids.npy", np.array(["a", "b"]))
+    assert read_column(tmp_path / "donors.csv", "groups").tolist() == ["01", "1", "b"]
+    assert read_column(tmp_path / "counts.tsv", "groups").tolist() == [3, 1]
+    assert read_column(tmp_path / "ids.npy", "ids_x").tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("two.csv", "donor,batch\n1,2\n", r"groups: .*two\.csv must have one column; got 2: donor, batch"),
+        ("gap.csv", "donor,\n1,\n", r"groups: .*gap\.csv has a column without a name"),
+        ("hole.csv", 'donor\na\n""\n', r"groups: column 'donor' of .*hole\.csv is empty in row 1"),
+        ("short.csv", "donor\n", r"groups: .*short\.csv must have a line of column names"),
+        ("names.json", "[1]", r"groups must be a \.npy, \.csv, \.tsv or \.txt file"),
+    ],
+)
+def test_columns_of_names_that_are_none(tmp_path, name, content, sentence):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputValueError, match=sentence):
+        read_column(tmp_path / name, "groups")

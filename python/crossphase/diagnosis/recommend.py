@@ -25,9 +25,7 @@ class Recommendation:
     objective: Objective
     reason: str  # a sentence or two
     confidence: float | None = None  # probability, where the method gives one; the published procedure does not
-    gain_over_best_single: Estimate | None = (
-        None  # expected change of the probe's score, where the objectives were rehearsed
-    )
+    gain_over_best_single: Estimate | None = None  # expected, of the probe's score; None: not rehearsed
     gain_over_concat: Estimate | None = None
 
 

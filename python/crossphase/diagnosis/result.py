@@ -36,9 +36,7 @@ class Diagnosis:
     regime_reverse: Regime  # for alignment and the direction Y -> X
     regime_probabilities: Mapping[Regime, float] | None  # None: the method gives none, or the labels show no direction
     regime_probabilities_reverse: Mapping[Regime, float] | None
-    n_pairs_to_decide: (
-        int | None
-    )  # pairs that would likely decide the regime; None where it is decided, or no number would
+    n_pairs_to_decide: int | None  # that would likely decide the regime; None where it is decided, or no number would
     recommendation: Recommendation
     delta_ca: RatioEstimate  # alignment
     delta_cp: RatioEstimate  # predicting Y from X
