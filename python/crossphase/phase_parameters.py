@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PhaseParameters:
-    """One number each for signal and nuisance, in the units of the prepared views."""
+    """One number each for signal and nuisance.
+
+    In the units of the views for the published procedure; for the subspace method in units in which the signal coordinates of
+    either view have variance 1.
+    """
 
     kappa: float  # signal strength, root of a covariance
     nu: float  # largest nuisance correlation

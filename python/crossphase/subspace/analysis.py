@@ -23,11 +23,9 @@ from crossphase.subspace.statistics import PairStatistics, pair_statistics
 
 CONFIDENCE = 0.95
 _N_CONFIDENCE_DRAWS = 1000
-_LEAST_FITTING, _MOST_FITTING = 3, 16  # simulated samples a step of the fit
-_FITTING_FEATURES = 1500  # samples times features of both views: singular values of wide views fluctuate less
-_N_SPREAD = 24  # simulated samples in all
-_N_SPREAD_WIDE = 10
-_WIDE = 400
+# Simulated samples, by features of both views together: singular values of wide views fluctuate less and take longer.
+_FITTING_FEATURES, _LEAST_FITTING, _MOST_FITTING = 1500, 3, 40  # in a step of the fit
+_SPREAD_FEATURES, _LEAST_SPREAD, _MOST_SPREAD = 6000, 10, 60  # in all
 _DRAWS, _NORMALS = 0, 1  # streams of the seed
 
 
@@ -126,7 +124,7 @@ def analyse_subspace(
         p, q = statistics.coherence.shape
         r = space.directions.shape[1]
         n_fitting = min(max(_FITTING_FEATURES // (p + q), _LEAST_FITTING), _MOST_FITTING)
-        n_draws = _N_SPREAD_WIDE if p + q > _WIDE else _N_SPREAD
+        n_draws = min(max(_SPREAD_FEATURES // (p + q), _LEAST_SPREAD), _MOST_SPREAD)
         draws = WishartDraws(n_draws, p + q + r, r, int(statistics.rows.pairs) - 1, seed, _DRAWS)
         normals = _stratified_normals(derived_generator(seed, _NORMALS))
         with ThreadPoolExecutor(n_threads) as pool:
@@ -187,20 +185,22 @@ def _if_standardized(found: OperatorAnalysis, target_cov: np.ndarray, population
 
 
 def _phase_parameters(s: PairStatistics, space: LabelSpace, nu: float) -> PhaseParameters:
-    """Means over the directions along which the views, in their own units, covary with the labels."""
+    """Means over the directions along which the views covary with the labels, their variance the unit in either view."""
     p, q = s.coherence.shape
     r = space.directions.shape[1]
+    if not r:
+        return PhaseParameters(kappa=0.0, nu=nu, gamma_x=1.0, gamma_y=1.0, gamma_tilde_x=1.0, gamma_tilde_y=1.0)
     x, y = (np.linalg.qr(raw @ space.directions)[0] for raw in (s.raw_labels_x, s.raw_labels_y))
-    variance_x, variance_y = (float(np.sum(v * (cov @ v))) for v, cov in ((x, s.cov_xx), (y, s.cov_yy)))
-    shared = np.linalg.svd(x.T @ s.cov_xy @ y, compute_uv=False)
-    kappa2 = float(shared.mean()) if r else 0.0
+    variance_x, variance_y = (float(np.sum(v * (cov @ v))) / r for v, cov in ((x, s.cov_xx), (y, s.cov_yy)))
+    shared = float(np.linalg.svd(x.T @ s.cov_xy @ y, compute_uv=False).mean())
+    kappa2 = min(shared / math.sqrt(variance_x * variance_y), 1.0)
     return PhaseParameters(
         kappa=math.sqrt(kappa2),
         nu=nu,
-        gamma_x=max(variance_x / r - kappa2, 0.0) if r else 0.0,
-        gamma_y=max(variance_y / r - kappa2, 0.0) if r else 0.0,
-        gamma_tilde_x=(float(np.trace(s.cov_xx)) - variance_x) / max(p - r, 1),
-        gamma_tilde_y=(float(np.trace(s.cov_yy)) - variance_y) / max(q - r, 1),
+        gamma_x=1 - kappa2,
+        gamma_y=1 - kappa2,
+        gamma_tilde_x=(float(np.trace(s.cov_xx)) / variance_x - r) / max(p - r, 1),
+        gamma_tilde_y=(float(np.trace(s.cov_yy)) / variance_y - r) / max(q - r, 1),
     )
 
 

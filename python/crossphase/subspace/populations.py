@@ -259,5 +259,5 @@ def _nuisance_basis(operator: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.nd
     complement -= (complement @ y) @ y.T
     q, r = y.shape
     gram = complement.T @ complement
-    _, vectors = np.linalg.eigh(gram - y @ y.T * (1 + np.trace(gram)))  # the signal's own directions come last
+    _, vectors = np.linalg.eigh(gram - y @ y.T * np.trace(gram))  # the signal's own directions come last
     return np.asarray(vectors[:, ::-1][:, : q - r])

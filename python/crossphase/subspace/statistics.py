@@ -74,9 +74,12 @@ def pair_statistics(
     with single_threaded_blas():
         weights = np.ones(n)
         covariances = pair.covariances
+        coherence = _coherence(covariances)
         excess = _excess_noise(
             _leverages(_weighted(pair.x, rows, weights), covariances.cov_xx),
             _leverages(_weighted(pair.y, rows, weights), covariances.cov_yy),
+            float(np.sum(coherence**2)),
+            coherence.size,
         )
         is_heavy = excess > _HEAVY
         if is_heavy:
@@ -126,7 +129,7 @@ def _statistics(
         residual = white_labels[known] - whitened[at_known] @ covariance
         weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
         views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
-    noise = max(1.0, _excess_noise(leverages[0], leverages[1]))
+    noise = max(1.0, _excess_noise(leverages[0], leverages[1], float(np.sum(coherence**2)), coherence.size))
     if groups is not None:
         noise *= _design_effect(whitened_rows[0], whitened_rows[1], groups[rows])
     return PairStatistics(
@@ -172,12 +175,22 @@ def _leverages(weighted_rows: np.ndarray, cov: np.ndarray) -> np.ndarray:
     return np.asarray(np.square(solve_triangular(lower, weighted_rows.T, lower=True)).sum(axis=0))
 
 
-def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray) -> float:
+def _coherence(covariances: Covariances) -> np.ndarray:
+    from scipy.linalg import solve_triangular  # noqa: PLC0415
+
+    lower_x, lower_y = np.linalg.cholesky(covariances.cov_xx), np.linalg.cholesky(covariances.cov_yy)
+    whitened = solve_triangular(lower_x, covariances.cov_xy, lower=True)
+    return np.asarray(solve_triangular(lower_y, whitened.T, lower=True).T)
+
+
+def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray, coherence_square: float, n_cells: int) -> float:
     """By which factor the expected square of a sample coherence of unrelated views exceeds that of equal rows.
 
-    ``E |C|² = Σ_i h_x,i h_y,i``, which is p q / n where all leverages are equal.
+    ``E |C|² = Σ_i h_x,i h_y,i``, which is p q / n where all leverages are equal. Squared lengths of Gaussian rows are correlated
+    as far as the views are, which makes the mean product larger by ``1 + 2 |C|² / (p q)`` without any noise; that is taken off.
     """
-    return float(np.mean(leverage_x * leverage_y) / (leverage_x.mean() * leverage_y.mean()))
+    product = np.mean(leverage_x * leverage_y) / (leverage_x.mean() * leverage_y.mean())
+    return float(product / (1 + 2 * coherence_square / n_cells))
 
 
 def _design_effect(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
