@@ -49,12 +49,12 @@ def test_the_best_pair_shares_the_signal():
     assert model.regime is Regime.BOTH
     rng = np.random.default_rng(2)
     other = rng.standard_normal((4000, 8))
-    found = diagnose_pairs({"other": other, "first": X, "second": Y}, signal)
+    found = crossphase.diagnose_pairs({"other": other, "first": X, "second": Y}, signal)
     assert found.best_pair == ("first", "second")
     assert str(found).startswith("Best pair: first × second: ")
     assert "  * first × second" in str(found)
     assert "first × second" in repr(found)
-    by_ratios = diagnose_pairs({"other": other, "first": X, "second": Y}, signal, rehearse=False)
+    by_ratios = diagnose_pairs({"other": other, "first": X, "second": Y}, signal)
     assert by_ratios.best_pair == ("first", "second")
     objective = by_ratios.pairs["first", "second"].recommendation.objective
     assert objective in (Objective.ALIGN, Objective.PREDICT_Y_FROM_X, Objective.PREDICT_X_FROM_Y)
@@ -73,10 +73,10 @@ def test_no_pair_is_best_where_none_is_recommended():
 
 def test_the_score_of_a_pair_is_that_of_what_is_recommended(digit_views):
     views, digits = digit_views
-    d = diagnose(views["outline"], views["picture"], digits, audit=False)
+    d = crossphase.diagnose(views["outline"], views["picture"], digits, audit=False)
     assert d.recommendation.objective is Objective.CONCATENATE
     assert pair_score(d) == d.rehearsal.budgets[-1].score("concat").value
-    d = diagnose(views["outline"], views["picture"], digits, method="components")
+    d = diagnose(views["outline"], views["picture"], digits)  # the published procedure
     assert d.recommendation.objective is Objective.PREDICT_X_FROM_Y
     assert pair_score(d) == pytest.approx(np.log(d.delta_cp_reverse.value))
 
