@@ -413,6 +413,6 @@ def test_memory_stays_below_twice_the_inputs(method):
     quick(X, Y, labels, method=method)
     with open("/proc/self/status") as stream:  # noqa: PTH123
         peak = next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmHWM"))
-    # The subspace method also holds 30 simulated covariances of views and label directions and a few more at work, however many rows there are.
+    # The subspace method also holds 30 simulated covariances and a few at work, however many rows there are.
     simulated = (30 + 12) * 243**2 * 8 if method == "subspace" else 0
     assert peak - before <= 2 * (X.nbytes + Y.nbytes + labels.nbytes) + simulated

@@ -396,3 +396,23 @@ def test_unknown_names_get_a_sentence(rng):
         part.score("cca")
     with pytest.raises(InputValueError, match="label_budget must be one of"):
         rehearsal_of({}, 0.1).at(100)
+
+
+def test_variables_are_told_apart_whatever_their_names():
+    """Measurements whose names look like classes stay measurements; a mixture says so, in any order."""
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(300, 5)), rng.normal(size=(300, 4))
+    low, high = X[:, 0] + 0.1 * rng.normal(size=300), X[:, 1]
+    site = np.where(X[:, 2] > 0, "a", "b")
+    measured = rehearse(X, Y, {"dose=low": low, "dose=high": high}, label_budgets=(None,))
+    assert measured.metric == "r2"
+    for labels in ({"dose=low": low, "site": site}, {"site": site, "dose=low": low}):
+        mixed = rehearse(X, Y, labels, label_budgets=(None,))
+        assert mixed.metric == "mean_of_both"
+        assert mixed.chance == 0.25  # of an accuracy of 1/2 and an R² of 0
+
+
+def test_groups_with_gaps_get_a_sentence():
+    rng = np.random.default_rng(0)
+    with pytest.raises((InputTypeError, InputValueError), match="groups"):
+        rehearse(rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.arange(40) % 2, groups=[None, *["a"] * 39])

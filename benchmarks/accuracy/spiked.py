@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -145,7 +144,6 @@ def main() -> None:
     parser.add_argument("--n-problems", type=int, default=600)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.n_problems)
     with ProcessPoolExecutor() as pool:
         outcomes = list(pool.map(judge, seeds, chunksize=4))

@@ -7,6 +7,10 @@
 #include <thread>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "crossphase/instruction_set.hpp"
 #include "crossphase/thread_pool.hpp"
 
@@ -31,11 +35,21 @@ void raise_pending_signal() {
     }
 }
 
+// glibc keeps freed blocks of up to 32 MiB once it has seen such blocks come and go, as covariances do; other
+// allocators give them back unasked.
+void return_freed_memory() {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "Compiled kernels of crossphase. Arguments are checked in Python; shapes are checked again here.";
     module.attr("__version__") = CROSSPHASE_VERSION;
+
+    module.def("return_freed_memory", return_freed_memory, py::call_guard<py::gil_scoped_release>());
 
     const py::module_ threading = py::module_::import("threading");
     if (threading.attr("current_thread")().is(threading.attr("main_thread")())) {

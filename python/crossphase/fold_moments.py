@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from crossphase import _core
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputValueError
 from crossphase.moments import CrossMoments
@@ -168,6 +169,8 @@ def moments_of_checked(
             state._update_checked([Samples(part.values[rows], part.name) for part in parts])
         summary = state._moments()
         states.append(LabelledMoments(state.n_samples, widths[0], widths[1], summary.mean, summary.cov))
+        del state, summary
+        _core.return_freed_memory()
     return FoldMoments(tuple(states))
 
 

@@ -12,6 +12,16 @@ import numpy as np
 from crossphase.errors import InputTypeError, InputValueError
 
 
+@dataclass(frozen=True, slots=True)
+class LabelVariable:
+    """Which columns one label variable became."""
+
+    name: str
+    first: int  # its columns are first ... stop - 1
+    stop: int
+    is_classes: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelMatrix:
     """Numeric labels, one column a class or measurement."""
@@ -23,6 +33,7 @@ class LabelMatrix:
     n_classes: int  # one-hot columns in all; 0 if every label is a measurement
     notes: tuple[tuple[str, str], ...]  # (code, sentence) of what a user should know about the encoding
     is_labelled: np.ndarray  # (n_samples,), booleans; rows of `values` without labels are 0 and mean nothing
+    variables: tuple[LabelVariable, ...]  # those that vary, in the order of their columns
 
     def take(self, rows: np.ndarray) -> LabelMatrix:
         """The labels of some rows, in that order; -1 is a row without a label."""
@@ -90,6 +101,12 @@ def encode_labels(labels: Any, *, allow_missing: bool = False) -> LabelMatrix:
         variables = {variable: _as_variable(values, name) for variable, (name, values) in raw.items()}
         is_labelled = np.ones(next(iter(lengths.values())), dtype=bool)
     encoded = [_encode(name, values) for name, values in variables.items()]
+    stops = np.cumsum([len(e.names) for e in encoded])
+    placed = tuple(
+        LabelVariable(name, int(stop) - len(e.names), int(stop), e.n_classes > 0)
+        for name, e, stop in zip(variables, encoded, stops, strict=True)
+        if e.names
+    )
     if not any(e.names for e in encoded):
         raise InputValueError(_no_contrast(variables))
     notes = [note for e in encoded for note in e.notes]
@@ -106,6 +123,7 @@ def encode_labels(labels: Any, *, allow_missing: bool = False) -> LabelMatrix:
         n_classes=sum(e.n_classes for e in encoded),
         notes=tuple(notes),
         is_labelled=is_labelled,
+        variables=placed,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from crossphase import _core
 from crossphase._scalars import check_integer
 from crossphase.components import ComponentAnalysis, ComponentOptions, Recovery, analyse_components, recover
 from crossphase.composite import CompositeParameters, derive_composite
@@ -33,6 +35,7 @@ _LOG = logging.getLogger(__name__)
 _LABEL_BUDGETS = (100, 300)
 _LARGEST_BUDGET = 0.7  # of the labelled rows: beyond, it is nearly all of them
 _WIDE = 400  # features of both views
+_N_PARTS = 4  # of the evidence, side by side
 _N_SIGN_FLIPS = 99  # the smallest p-value is then 1 %
 _LEAST_GROUPS_TO_TEST = 7  # fewer sign flips than 1 / .05 otherwise
 _LEAST_UNITS_TO_REHEARSE = 20  # labelled rows
@@ -131,13 +134,17 @@ def evidence_from_subspace(
     _LOG.info("separation ratios, pairing, rehearsal; %d label columns", labels.n_columns)
     # Side by side, since each has stretches that one core must do alone; wide views one after the other, for their memory.
     n_at_once = n_threads if pair.x.n_prepared + pair.y.n_prepared <= _WIDE else 1
-    share = max(1, n_threads // min(n_at_once, 2))
+    share = n_threads if n_at_once == 1 else max(1, n_threads // _N_PARTS)
     is_tested = audit and (groups is None or len(np.unique(groups)) >= _LEAST_GROUPS_TO_TEST)
     with ThreadPoolExecutor(n_at_once) as pool:
+
+        def submit(task: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
+            return pool.submit(_then_return_memory, task, *arguments, **options)
+
         rehearsed = None
         if rehearse and _can_rehearse(labels, groups):
             budgets = tuple(b for b in _LABEL_BUDGETS if b < _LARGEST_BUDGET * labels.n_labelled)
-            rehearsed = pool.submit(
+            rehearsed = submit(
                 rehearse_checked,
                 x,
                 y,
@@ -148,7 +155,7 @@ def evidence_from_subspace(
                 seed=seed,
                 n_threads=share,
             )
-        analysed = pool.submit(
+        analysed = submit(
             analyse_subspace,
             pair,
             labels.values,
@@ -158,10 +165,8 @@ def evidence_from_subspace(
             n_threads=share,
             backend=backend,
         )
-        tested = pool.submit(_test_shared_signal, x, y, groups, seed, share) if is_tested else None
-        audited = (
-            pool.submit(audit_pairing, x.array, y.array, groups=groups, rng=seed, n_threads=share) if audit else None
-        )
+        tested = submit(_test_shared_signal, x, y, groups, seed, share) if is_tested else None
+        audited = submit(audit_pairing, x.array, y.array, groups=groups, rng=seed, n_threads=share) if audit else None
         subspace = analysed.result()
         shared = None if tested is None else tested.result()
         pairing = None if audited is None else audited.result()
@@ -197,6 +202,13 @@ def evidence_from_subspace(
         shared_signal=shared,
         pairing=pairing,
     )
+
+
+def _then_return_memory(task: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    try:
+        return task(*arguments, **options)
+    finally:
+        _core.return_freed_memory()
 
 
 def _test_shared_signal(

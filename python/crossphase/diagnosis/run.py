@@ -213,6 +213,7 @@ def diagnose(
     _LOG.info("moments of %d pairs, %d + %d features", x.n_samples, x.n_features, y.n_features)
     kept = (None, None) if is_published and isinstance(asked, str) else asked
     pair, used_backend = _prepared(x, y, kept, bool(standardize), threads, backend)
+    _core.return_freed_memory()
     cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)

@@ -185,7 +185,7 @@ _CANDIDATE_NAMES = {
 
 
 def _rehearsal_table(rehearsal: Rehearsal) -> list[str]:
-    metric = "balanced accuracy" if rehearsal.metric == "balanced_accuracy" else "R²"
+    metric = {"balanced_accuracy": "balanced accuracy", "r2": "R²", "mean_of_both": "accuracy and R²"}[rehearsal.metric]
     heads = [f"{b.n_train_labels:.0f} labels" for b in rehearsal.budgets]
     lines = [f"  {f'Rehearsal, {metric}':<26}" + "".join(f"{head:>16}" for head in heads)]
     for candidate in rehearsal.budgets[0].candidates:

@@ -71,7 +71,7 @@ class Rehearsal:
     """Every objective tried in closed form on held-out rows, at several numbers of labels."""
 
     at_use: AtUse
-    metric: str  # "balanced_accuracy" or "r2"
+    metric: str  # "balanced_accuracy", "r2", or "mean_of_both" over several variables
     chance: float  # score of a probe that knows nothing
     budgets: tuple[BudgetRehearsal, ...]
     ridges: tuple[float, ...]  # chosen in each fold, in units of the mean variance of the standardized columns

@@ -22,8 +22,10 @@ from crossphase.rehearsal.probes import predict_classes, predict_values
 from crossphase.rehearsal.result import BudgetRehearsal, Rehearsal
 from crossphase.rehearsal.ridge_choice import choose_ridge
 from crossphase.rehearsal.scoring import Resample, score_classes, score_values
+from crossphase.row_blocks import check_groups
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
 
+_STREAM = 0x72656865  # "rehe": keeps these streams apart from others of the same seed
 _MOST_TRAIN = 600  # labelled rows a probe is trained on: with more, candidates rarely change places and time grows
 _MOST_HELD_OUT = 400  # labelled rows a fold is judged on: 5 folds then err by about 1 point of accuracy
 _FEW_LABELS = 500  # up to here heads, not probes, take the time, and probes need every label
@@ -151,7 +153,7 @@ def rehearse(
         ridges=_checked_ridges(ridge),
         label_budgets=_checked_budgets(label_budgets),
         at_use=use,
-        groups=groups,
+        groups=None if groups is None else check_groups(groups, x.n_samples),
         n_folds=None if n_folds is None else check_integer(n_folds, "n_folds", least=2),
         seed=seed_sequence(rng),
         n_threads=threads,
@@ -180,7 +182,7 @@ def rehearse_checked(
     classes = np.zeros(n, dtype=np.int64)
     strata = next((t.values for t in targets if t.is_classes), np.zeros(len(rows), dtype=np.int64))
     classes[rows] = 1 + strata
-    folds = assign_folds(n, k, groups=groups, classes=classes, rng=derived_generator(seed, 0))
+    folds = assign_folds(n, k, groups=groups, classes=classes, rng=derived_generator(seed, _STREAM, 0))
     problem = _Problem(
         x=x,
         y=y,
@@ -209,7 +211,7 @@ def rehearse_checked(
         parts = list(pool.map(lambda f: _rehearse_fold(problem, moments, f), range(k)))
     return Rehearsal(
         at_use=at_use,
-        metric="balanced_accuracy" if targets[0].is_classes else "r2",
+        metric=_metric(targets),
         chance=float(np.mean([1 / (t.values.max() + 1) if t.is_classes else 0.0 for t in targets])),
         budgets=tuple(
             _summarize(problem, budget, [part for _, fold in parts for part in fold[b]])
@@ -227,7 +229,7 @@ def _rehearse_fold(
     problem: _Problem, moments: FoldMoments, fold: int
 ) -> tuple[float, list[list[tuple[Resample, ...]]]]:
     """The ridge taken, and for every budget the resamples of this fold, one a target and draw."""
-    generator = derived_generator(problem.seed, 1, fold)
+    generator = derived_generator(problem.seed, _STREAM, 1, fold)
     ridge = choose_ridge(moments, fold, problem.ridges)
     heads = fit_heads(moments.train(fold), width=problem.width, ridge=ridge)
     is_held_out = problem.folds[problem.labelled_rows] == fold
@@ -293,16 +295,16 @@ def _at_most(places: np.ndarray, size: int, generator: np.random.Generator) -> n
 
 
 def _targets(matrix: LabelMatrix, rows: np.ndarray) -> tuple[_Target, ...]:
-    variables: dict[str, list[int]] = {}
-    n_classes = matrix.n_classes
-    for column, name in enumerate(matrix.column_names):
-        variables.setdefault(name.split("=", 1)[0] if n_classes and "=" in name else name, []).append(column)
     targets = []
-    for columns in variables.values():
-        values = matrix.values[rows][:, columns]
-        is_one_hot = len(columns) > 1
-        targets.append(_Target(values.argmax(axis=1).astype(np.int64) if is_one_hot else values[:, 0]))
+    for variable in matrix.variables:
+        values = matrix.values[rows, variable.first : variable.stop]
+        targets.append(_Target(values.argmax(axis=1).astype(np.int64) if variable.is_classes else values[:, 0]))
     return tuple(targets)
+
+
+def _metric(targets: tuple[_Target, ...]) -> str:
+    kinds = {target.is_classes for target in targets}
+    return "mean_of_both" if len(kinds) > 1 else "balanced_accuracy" if kinds == {True} else "r2"
 
 
 def _default_folds(n_labelled: int, groups: Any) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
+from types import MappingProxyType
 
 import numpy as np
 
@@ -26,7 +27,8 @@ _N_CONFIDENCE_DRAWS = 1000
 # Simulated samples, by features of both views together: singular values of wide views fluctuate less and take longer.
 _FITTING_FEATURES, _LEAST_FITTING, _MOST_FITTING = 1500, 3, 40  # in a step of the fit
 _SPREAD_FEATURES, _LEAST_SPREAD, _MOST_SPREAD = 6000, 10, 60  # in all
-_DRAWS, _NORMALS = 0, 1  # streams of the seed
+_STREAM = 0x73756273  # "subs": keeps these streams apart from others of the same seed
+_DRAWS, _NORMALS = 0, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +127,32 @@ def analyse_subspace(
         r = space.directions.shape[1]
         n_fitting = min(max(_FITTING_FEATURES // (p + q), _LEAST_FITTING), _MOST_FITTING)
         n_draws = min(max(_SPREAD_FEATURES // (p + q), _LEAST_SPREAD), _MOST_SPREAD)
-        draws = WishartDraws(n_draws, p + q + r, r, int(statistics.rows.pairs) - 1, seed, _DRAWS)
-        normals = _stratified_normals(derived_generator(seed, _NORMALS))
+        draws = WishartDraws(n_draws, p + q + r, r, int(statistics.rows.pairs) - 1, seed, (_STREAM, _DRAWS))
+        normals = _stratified_normals(derived_generator(seed, _STREAM, _NORMALS))
         with ThreadPoolExecutor(n_threads) as pool:
             fitted = list(pool.map(lambda population: fit_values(population, draws, n_fitting, normals), populations))
-    to_columns = np.linalg.pinv(statistics.label_whitener)
-    known_x, known_y = (view.covariance @ to_columns for view in (statistics.labels_x, statistics.labels_y))
-    alignment, prediction, prediction_reverse = (
-        _analysed(found, population.directions_x.T @ known)
-        for found, population, known in zip(fitted, populations, (known_x, known_x, known_y), strict=True)
-    )
-    return SubspaceAnalysis(
-        alignment,
-        prediction,
-        prediction_reverse,
-        _regime_probabilities(alignment, prediction),
-        _regime_probabilities(alignment, prediction_reverse),
-        _if_standardized(prediction, statistics.cov_yy, prediction_populations[0]),
-        _if_standardized(prediction_reverse, statistics.cov_xx, prediction_populations[1]),
-        _phase_parameters(statistics, space, alignment.largest_nuisance.value),
-        space,
-        statistics.label_whitener @ space.directions,
-        statistics.rows.pairs,
-        statistics.rows.labelled,
-        statistics.excess_noise,
-        statistics.is_reweighted,
-    )
+        to_columns = np.linalg.pinv(statistics.label_whitener)
+        known_x, known_y = (view.covariance @ to_columns for view in (statistics.labels_x, statistics.labels_y))
+        alignment, prediction, prediction_reverse = (
+            _analysed(found, population.directions_x.T @ known)
+            for found, population, known in zip(fitted, populations, (known_x, known_x, known_y), strict=True)
+        )
+        return SubspaceAnalysis(
+            alignment,
+            prediction,
+            prediction_reverse,
+            _regime_probabilities(alignment, prediction),
+            _regime_probabilities(alignment, prediction_reverse),
+            _if_standardized(prediction, statistics.cov_yy, prediction_populations[0]),
+            _if_standardized(prediction_reverse, statistics.cov_xx, prediction_populations[1]),
+            _phase_parameters(statistics, space, alignment.largest_nuisance.value),
+            space,
+            statistics.label_whitener @ space.directions,
+            statistics.rows.pairs,
+            statistics.rows.labelled,
+            statistics.excess_noise,
+            statistics.is_reweighted,
+        )
 
 
 def _populations(
@@ -262,11 +264,13 @@ def _estimate(value: float, draws: np.ndarray) -> Estimate:
 def _regime_probabilities(alignment: OperatorAnalysis, prediction: OperatorAnalysis) -> Mapping[Regime, float]:
     """Draws of both ratios share their normal scores: what disturbs one disturbs the other. Equal if nothing is known."""
     if not alignment.signal:
-        return dict.fromkeys(Regime, 1 / len(Regime))
+        return MappingProxyType(dict.fromkeys(Regime, 1 / len(Regime)))
     ca, cp = alignment.log_delta_draws > 0, prediction.log_delta_draws > 0
-    return {
-        Regime.BOTH: float(np.mean(ca & cp)),
-        Regime.CA_ONLY: float(np.mean(ca & ~cp)),
-        Regime.CP_ONLY: float(np.mean(~ca & cp)),
-        Regime.NEITHER: float(np.mean(~ca & ~cp)),
-    }
+    return MappingProxyType(
+        {
+            Regime.BOTH: float(np.mean(ca & cp)),
+            Regime.CA_ONLY: float(np.mean(ca & ~cp)),
+            Regime.CP_ONLY: float(np.mean(~ca & cp)),
+            Regime.NEITHER: float(np.mean(~ca & ~cp)),
+        }
+    )

@@ -51,8 +51,8 @@ def fit_values(population: Population, draws: WishartDraws, n_fitting: int, norm
     ----------
     draws : WishartDraws
         The first `n_fitting` serve the fixed point; all serve the spread.
-    normals : array, shape (n_draws, 2 or more)
-        Standard normals: column 0 moves the nuisance, the others the signal values.
+    normals : array, shape (n_draws, 2)
+        Standard normals: column 0 moves the nuisance, column 1 the signal values, all of them together.
     """
     observed = population.observed
     signal, nuisance = _clean_start(population)

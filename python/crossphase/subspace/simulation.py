@@ -37,7 +37,13 @@ class WishartDraws:
     """Draws by number, the same whenever they are asked for; kept in memory if all together are small."""
 
     def __init__(
-        self, n_draws: int, n_variables: int, n_labels: int, degrees: int, seed: np.random.SeedSequence, stream: int
+        self,
+        n_draws: int,
+        n_variables: int,
+        n_labels: int,
+        degrees: int,
+        seed: np.random.SeedSequence,
+        stream: tuple[int, ...],
     ) -> None:
         self._n_draws = n_draws
         self._sizes = n_variables, n_labels, degrees
@@ -52,4 +58,4 @@ class WishartDraws:
             yield self._kept[index] if self._kept is not None else self._draw(index)
 
     def _draw(self, index: int) -> WishartDraw:
-        return draw_wishart(*self._sizes, derived_generator(self._seed, self._stream, index))
+        return draw_wishart(*self._sizes, derived_generator(self._seed, *self._stream, index))
