@@ -95,9 +95,11 @@ def _p_value(view: ViewLabels, values: np.ndarray, vectors: np.ndarray, rows: Ro
         float(vectors[:, 0] @ view.excess @ vectors[:, 0] / (vectors[:, 0] @ view.residual @ vectors[:, 0])),
     )
     p, m = view.n_features - n_before, len(values)
-    n = max((rows.labelled - n_before) / inflation, p + m + 3.0)
+    n = (rows.labelled - n_before) / inflation
     # Where most rows that whitened have no labels, G is plain noise; where all have, whitening has seen the labels' rows too.
     is_same_rows = rows.labelled > rows.pairs / 2
+    if is_same_rows and p + m + 2 >= n:
+        return 1.0  # so many directions fit so few rows exactly
     smallest = min(
         _largest_root_p(float(values[0]), p, m, n, is_same_rows), _sum_p(float(values.sum()), p, m, n, is_same_rows)
     )

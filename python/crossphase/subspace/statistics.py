@@ -21,6 +21,7 @@ _MOST_LEVERAGE_ROWS = 20_000  # evenly spaced; more would not change a mean over
 _MOST_LEVERAGE_VALUES = 1 << 22  # of the wider view: 32 MiB
 _HEAVY = 1.1  # excess noise from which heavy-tailed rows are down-weighted
 _N_REWEIGHTINGS = 2
+_ROWS_PER_LABEL = 10  # labelled rows that every label direction has at least
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +87,7 @@ def pair_statistics(
             for _ in range(_N_REWEIGHTINGS):
                 weights = _reweighted(pair, covariances, weights)
                 covariances = _weighted_covariances(pair, weights, n_threads, backend)
+            weights, covariances = _in_units_of(pair.covariances, weights, covariances)
         return _statistics(pair, covariances, weights, labels, is_labelled, groups, rows, excess, is_heavy)
 
 
@@ -111,27 +113,33 @@ def _statistics(
 
     label_mean = np.average(labels[is_labelled], axis=0, weights=weights[is_labelled])
     centred = np.where(is_labelled[:, None], labels - label_mean, 0.0) * np.sqrt(weights)[:, None]
-    whitener = _whitener(centred.T @ centred / n_labelled)
+    p, q = coherence.shape
+    most = max(n_labelled // _ROWS_PER_LABEL, (n_labelled - max(p, q)) // 2, 1)
+    whitener = _whitener(centred.T @ centred / n_labelled, most)
     white_labels = centred @ whitener
     raw_x, raw_y = (_cross_with_labels(view, weights, white_labels, is_labelled) for view in (pair.x, pair.y))
     known = rows[is_labelled[rows]]
     views: list[ViewLabels] = []
     leverages: list[np.ndarray] = []
-    whitened_rows: list[np.ndarray] = []  # only groups need them
     for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
         whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
         leverage = np.square(whitened).sum(axis=1)
         leverages.append(leverage)
-        if groups is not None:
-            whitened_rows.append(whitened)
         covariance = solve_triangular(lower, raw, lower=True)
         at_known = is_labelled[rows]
         residual = white_labels[known] - whitened[at_known] @ covariance
         weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
         views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
     noise = max(1.0, _excess_noise(leverages[0], leverages[1], float(np.sum(coherence**2)), coherence.size))
+    effects = _NO_EFFECTS
     if groups is not None:
-        noise *= _design_effect(whitened_rows[0], whitened_rows[1], groups[rows])
+        members = _rows_of_groups(groups, len(rows))
+        x, y = (
+            solve_triangular(lower, _weighted(view, members, weights).T, lower=True).T
+            for view, lower in ((pair.x, lower_x), (pair.y, lower_y))
+        )
+        effects = _design_effects(x, y, white_labels[members], is_labelled[members], groups[members], views)
+    pairs = n / (noise * effects.coherence)
     return PairStatistics(
         coherence=coherence,
         prediction=prediction,
@@ -144,7 +152,7 @@ def _statistics(
         raw_labels_x=raw_x,
         raw_labels_y=raw_y,
         label_whitener=whitener,
-        rows=RowCounts(n / noise, n_labelled / noise),
+        rows=RowCounts(pairs, min(n_labelled / (noise * effects.labels), pairs)),
         excess_noise=excess,
         is_reweighted=is_heavy,
     )
@@ -193,20 +201,62 @@ def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray, coherence_squa
     return float(product / (1 + 2 * coherence_square / n_cells))
 
 
-def _design_effect(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> float:
-    """By which factor dependence within groups raises the noise of a sample coherence.
+@dataclass(frozen=True, slots=True)
+class _DesignEffects:
+    """By which factors dependence within groups raises the noise of sample covariances."""
 
-    The cluster-robust variance over the plain one, ``Σ_g |S_g - n_g C|² / Σ_i |x_i y_i^T - C|²``, where ``S_g`` sums the outer
-    products of a group's whitened rows; m where every row comes m times. Liang & Zeger (1986), Biometrika 73, 13-22.
+    coherence: float  # of the views with each other
+    labels: float  # of a view with the labels: the larger of both views'
+
+
+_NO_EFFECTS = _DesignEffects(1.0, 1.0)
+
+
+def _rows_of_groups(groups: np.ndarray, most: int) -> np.ndarray:
+    """All rows, or those of so many whole groups, evenly spaced, that there are about `most`."""
+    if len(groups) <= most:
+        return np.arange(len(groups))
+    names = np.unique(groups)
+    step = -(-len(groups) // most)
+    return np.flatnonzero(np.isin(groups, names[::step]))
+
+
+def _design_effects(
+    x: np.ndarray,
+    y: np.ndarray,
+    white_labels: np.ndarray,
+    is_labelled: np.ndarray,
+    groups: np.ndarray,
+    views: list[ViewLabels],
+) -> _DesignEffects:
+    """From whitened rows of whole groups. Labels that are constant within groups have the larger effect."""
+    known = groups[is_labelled]
+    of_labels = [
+        _design_effect(rows[is_labelled], white_labels[is_labelled] - rows[is_labelled] @ view.covariance, known)
+        for rows, view in zip((x, y), views, strict=True)
+    ]
+    return _DesignEffects(_design_effect(x, y, groups), max(of_labels))
+
+
+def _design_effect(left: np.ndarray, right: np.ndarray, groups: np.ndarray) -> float:
+    """The cluster-robust variance of a covariance over the plain one, ``Σ_g |S_g - n_g C|² / Σ_i |l_i r_i^T - C|²``, at least 1.
+
+    ``S_g`` sums the outer products of a group's rows; m where every row comes m times. Liang & Zeger (1986), Biometrika 73,
+    13-22.
     """
-    coherence = x.T @ y / len(x)
+    if not len(left):
+        return 1.0
+    cross = left.T @ right / len(left)
     order = np.argsort(groups, kind="stable")
     starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    clustered = 0.0
-    for members in np.split(order, starts[1:]):
-        clustered += float(np.square(x[members].T @ y[members] - len(members) * coherence).sum())
-    plain = float(np.sum(np.square(x).sum(axis=1) * np.square(y).sum(axis=1)) - len(x) * np.square(coherence).sum())
-    return max(1.0, clustered / plain)
+    clustered = sum(
+        float(np.square(left[members].T @ right[members] - len(members) * cross).sum())
+        for members in np.split(order, starts[1:])
+    )
+    plain = float(
+        np.sum(np.square(left).sum(axis=1) * np.square(right).sum(axis=1)) - len(left) * np.square(cross).sum()
+    )
+    return max(1.0, clustered / plain) if plain > 0 else 1.0
 
 
 def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarray) -> np.ndarray:
@@ -230,18 +280,25 @@ def _weighted_covariances(pair: PreparedPair, weights: np.ndarray, n_threads: in
     for rows in _blocks(pair.x if pair.x.samples.n_features > pair.y.samples.n_features else pair.y):
         parts = (_weighted(pair.x, rows, weights), _weighted(pair.y, rows, weights))
         moments._update_checked([Samples(part, "") for part in parts])
-    # In the units of the plain covariances: their proportions are what the weights improve.
-    scale_x, scale_y = (
-        np.sqrt(np.trace(plain) / np.trace(weighted))
-        for plain, weighted in ((pair.covariances.cov_xx, moments.cov_xx), (pair.covariances.cov_yy, moments.cov_yy))
+    return Covariances(moments.cov_xx, moments.cov_yy, moments.cov_xy)
+
+
+def _in_units_of(plain: Covariances, weights: np.ndarray, weighted: Covariances) -> tuple[np.ndarray, Covariances]:
+    """Weights, and covariances under them, scaled so that the views have the variance they have without weights."""
+    scale = np.sqrt(
+        np.trace(plain.cov_xx) / np.trace(weighted.cov_xx) * np.trace(plain.cov_yy) / np.trace(weighted.cov_yy)
     )
-    return Covariances(scale_x**2 * moments.cov_xx, scale_y**2 * moments.cov_yy, scale_x * scale_y * moments.cov_xy)
+    return scale * weights, Covariances(scale * weighted.cov_xx, scale * weighted.cov_yy, scale * weighted.cov_xy)
 
 
-def _whitener(cov: np.ndarray) -> np.ndarray:
-    """Columns that make label columns uncorrelated with unit variance; as many as are linearly independent."""
+def _whitener(cov: np.ndarray, most: int) -> np.ndarray:
+    """Columns that make label columns uncorrelated with unit variance: their principal axes, those of most variance at most.
+
+    More columns than the labelled rows can carry would be predicted perfectly whatever they are.
+    """
     values, vectors = np.linalg.eigh(cov)
     kept = values > 1e-9 * values[-1]
+    kept[: max(len(values) - most, 0)] = False
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
 
 
