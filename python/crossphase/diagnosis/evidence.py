@@ -23,7 +23,7 @@ from crossphase.pair import PreparedPair
 from crossphase.pairing import PairingAudit, audit_pairing
 from crossphase.phase_parameters import PhaseParameters
 from crossphase.principal_scores import principal_scores
-from crossphase.regimes import Regime
+from crossphase.regimes import Regime, classify
 from crossphase.rehearsal import AtUse, Rehearsal, decide, rehearse_checked
 from crossphase.samples import Samples
 from crossphase.shared_signal import SharedSignal, checked_options, count_in_scores
@@ -57,6 +57,8 @@ class RatioEstimate:
 class Evidence:
     """The part of a `Diagnosis` that depends on the method; its fields are explained there."""
 
+    regime: Regime
+    regime_reverse: Regime
     delta_ca: RatioEstimate
     delta_cp: RatioEstimate
     delta_cp_reverse: RatioEstimate
@@ -96,6 +98,8 @@ def evidence_from_components(
     composite = derive_composite(components, rule)
     nulls = null_correlations(pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared)
     return Evidence(
+        regime=classify(ca.delta, cp.delta),
+        regime_reverse=classify(ca.delta, cp_reverse.delta),
         delta_ca=RatioEstimate(ca.delta),
         delta_cp=RatioEstimate(cp.delta),
         delta_cp_reverse=RatioEstimate(cp_reverse.delta),
@@ -175,6 +179,8 @@ def evidence_from_subspace(
     ca, cp, cp_reverse = subspace.alignment, subspace.prediction, subspace.prediction_reverse
     is_rehearsed = rehearsal is not None or not rehearse
     return Evidence(
+        regime=subspace.regime if subspace.n_directions else Regime.NEITHER,
+        regime_reverse=subspace.regime_reverse if subspace.n_directions else Regime.NEITHER,
         delta_ca=_as_ratio(ca),
         delta_cp=_as_ratio(cp),
         delta_cp_reverse=_as_ratio(cp_reverse),

@@ -32,7 +32,6 @@ from crossphase.moments import CrossMoments
 from crossphase.pair import PreparedPair, prepare_pair
 from crossphase.proxy_labels import make_proxy_labels
 from crossphase.readers import read_labels, read_samples
-from crossphase.regimes import classify
 from crossphase.rehearsal import AtUse
 from crossphase.row_blocks import check_groups
 from crossphase.samples import Samples, as_samples, require_finite
@@ -262,8 +261,6 @@ def _assembled(
 ) -> Diagnosis:
     x, y = pair.x.samples, pair.y.samples
     return Diagnosis(
-        regime=classify(evidence.delta_ca.value, evidence.delta_cp.value),
-        regime_reverse=classify(evidence.delta_ca.value, evidence.delta_cp_reverse.value),
         **{f.name: getattr(evidence, f.name) for f in dataclasses.fields(evidence) if f.name != "cautions"},
         null_correlations=null_correlations(x.n_samples, pair.x.n_prepared, pair.y.n_prepared),
         warnings=(*cautions, *evidence.cautions),

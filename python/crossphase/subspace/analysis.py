@@ -87,6 +87,16 @@ class SubspaceAnalysis:
     is_reweighted: bool
 
     @property
+    def regime(self) -> Regime:
+        """The likeliest regime for alignment and X -> Y."""
+        return max(self.regime_probabilities, key=lambda regime: self.regime_probabilities[regime])
+
+    @property
+    def regime_reverse(self) -> Regime:
+        """The likeliest regime for alignment and Y -> X."""
+        return max(self.regime_probabilities_reverse, key=lambda regime: self.regime_probabilities_reverse[regime])
+
+    @property
     def operators(self) -> tuple[OperatorAnalysis, OperatorAnalysis, OperatorAnalysis]:
         """Alignment, X -> Y, Y -> X."""
         return self.alignment, self.prediction, self.prediction_reverse
@@ -134,7 +144,7 @@ def analyse_subspace(
         to_columns = np.linalg.pinv(statistics.label_whitener)
         known_x, known_y = (view.covariance @ to_columns for view in (statistics.labels_x, statistics.labels_y))
         alignment, prediction, prediction_reverse = (
-            _analysed(found, population.directions_x.T @ known)
+            _analysed(found, population.directions_x.T @ known, population.chance)
             for found, population, known in zip(fitted, populations, (known_x, known_x, known_y), strict=True)
         )
         return SubspaceAnalysis(
@@ -219,27 +229,31 @@ def _stratified_normals(rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([scores, rng.permutation(scores)])
 
 
-def _analysed(fitted: FittedValues, known: np.ndarray) -> OperatorAnalysis:
-    """`known`: covariance of the source's signal directions with the label columns, ``(n_directions, n_columns)``."""
+def _analysed(fitted: FittedValues, known: np.ndarray, chance: float) -> OperatorAnalysis:
+    """`chance`: value that nothing can be told from; `known`: covariance of the source's signal directions with the label columns, ``(n_directions, n_columns)``."""
     r = len(fitted.signal)
-    largest = float(fitted.nuisance[0]) if len(fitted.nuisance) else 0.0
-    nuisance_draws = fitted.largest_nuisance_draws
+    has_nuisance = len(fitted.nuisance) > 0
+    largest = float(fitted.nuisance[0]) if has_nuisance else 0.0
+    # Where no direction is left for nuisance, signal must still stand above what chance would show.
+    floor_draws = fitted.largest_nuisance_draws if has_nuisance else np.full(len(fitted.largest_nuisance_draws), chance)
     if r:
-        smallest_draws = fitted.signal_draws.min(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_delta = np.where(smallest_draws > 0, np.log(smallest_draws) - np.log(nuisance_draws), -np.inf)
+        log_delta = _log_ratios(fitted.signal_draws.min(axis=1), floor_draws)
+        value = _ratio(float(fitted.signal[-1]), largest if has_nuisance else chance)
+        if not has_nuisance:
+            log_delta = np.where(log_delta > 0, np.inf, -np.inf)
+            value = math.inf if value > 1 else 0.0
     else:  # nothing is known: as likely above as below 1, as far as you like
-        log_delta = np.where(np.arange(len(nuisance_draws)) % 2, np.inf, -np.inf)
-    value = _ratio(float(fitted.signal[-1]) if r else 0.0, largest)
-    recovered = np.mean(fitted.signal_draws > nuisance_draws[:, None], axis=0)
+        log_delta = np.where(np.arange(len(floor_draws)) % 2, np.inf, -np.inf)
+        value = 0.0
+    recovered = np.mean(fitted.signal_draws > floor_draws[:, None], axis=0)
     energy = np.square(known)
     return OperatorAnalysis(
         signal=tuple(_estimate(float(v), fitted.signal_draws[:, i]) for i, v in enumerate(fitted.signal)),
         recovered_probability=recovered,
-        largest_nuisance=_estimate(largest, nuisance_draws),
+        largest_nuisance=_estimate(largest, fitted.largest_nuisance_draws),
         nuisance=fitted.nuisance,
         delta=_estimate(value, np.exp(log_delta)),
-        probability_above_one=float(np.mean(log_delta > 0)),
+        probability_above_one=float(np.mean(_is_above(log_delta))),
         label_recovery=recovered @ energy / np.maximum(energy.sum(axis=0), 1e-300),
         in_sample_signal=fitted.observed.signal,
         in_sample_nuisance=fitted.observed.nuisance,
@@ -247,6 +261,16 @@ def _analysed(fitted: FittedValues, known: np.ndarray) -> OperatorAnalysis:
         excess_leakage=fitted.excess_leakage,
         leakage_error=fitted.leakage_error,
     )
+
+
+def _log_ratios(signal: np.ndarray, nuisance: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(signal > 0, np.log(signal) - np.log(nuisance), -np.inf)
+
+
+def _is_above(log_delta: np.ndarray) -> np.ndarray:
+    """Draws in which a ratio is above 1; of ties, every other one."""
+    return np.where(log_delta == 0, np.arange(len(log_delta)) % 2 == 0, log_delta > 0)
 
 
 def _ratio(signal: float, nuisance: float) -> float:
@@ -265,7 +289,7 @@ def _regime_probabilities(alignment: OperatorAnalysis, prediction: OperatorAnaly
     """Draws of both ratios share their normal scores: what disturbs one disturbs the other. Equal if nothing is known."""
     if not alignment.signal:
         return MappingProxyType(dict.fromkeys(Regime, 1 / len(Regime)))
-    ca, cp = alignment.log_delta_draws > 0, prediction.log_delta_draws > 0
+    ca, cp = _is_above(alignment.log_delta_draws), _is_above(prediction.log_delta_draws)
     return MappingProxyType(
         {
             Regime.BOTH: float(np.mean(ca & cp)),

@@ -14,7 +14,7 @@ import numpy as np
 from crossphase.subspace.separation import RowCounts, SeparatedValues, separate_coherence, separate_prediction
 from crossphase.subspace.simulation import WishartDraw
 
-_LARGEST_CORRELATION = 0.995  # above, residuals are nothing and their roots lose their digits
+_LARGEST_CORRELATION = 0.9999  # above, ties: residual variances lose their digits
 _LEAST_EIGENVALUE = 1e-6  # of the labels' unexplained covariance, so that it has a root
 
 
@@ -34,6 +34,10 @@ class Population(Protocol):
 
     def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
         """The largest values worth considering, where these were fitted and those observed."""
+
+    @property
+    def chance(self) -> float:
+        """Twice the standard error of a value that is 0: what nothing can be told from."""
 
     def first_guess(self) -> np.ndarray:
         """Nuisance values of equal size with the unbiased sum of squares."""
@@ -64,7 +68,7 @@ class CoherencePopulation:
         self._label_y = _population_labels(y.T @ label_y, shares[1])
 
     def to_scale(self, values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.arctanh(np.clip(values, 0.0, 0.9999)))
+        return np.asarray(np.arctanh(np.clip(values, 0.0, 0.99999)))
 
     def from_scale(self, values: np.ndarray) -> np.ndarray:
         return np.asarray(np.clip(np.tanh(np.maximum(values, 0.0)), 0.0, _LARGEST_CORRELATION))
@@ -74,6 +78,10 @@ class CoherencePopulation:
 
     def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:  # noqa: ARG002  (of the protocol)
         return np.full(len(values), _LARGEST_CORRELATION)
+
+    @property
+    def chance(self) -> float:
+        return 2 / float(np.sqrt(self._rows.pairs))
 
     def first_guess(self) -> np.ndarray:
         nuisance = self.observed.nuisance
@@ -155,6 +163,11 @@ class PredictionPopulation:
 
     def limits(self, values: np.ndarray, observed: np.ndarray) -> np.ndarray:
         return np.asarray(3 * np.maximum(values, observed))  # what is three times as large would have shown
+
+    @property
+    def chance(self) -> float:
+        residual = self._sample[3]
+        return 2 * float(np.sqrt(np.trace(residual) / len(residual) / self._rows.pairs))
 
     def first_guess(self) -> np.ndarray:
         square = float(np.mean(self.observed.nuisance**2))
