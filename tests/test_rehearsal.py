@@ -416,3 +416,12 @@ def test_groups_with_gaps_get_a_sentence():
     rng = np.random.default_rng(0)
     with pytest.raises((InputTypeError, InputValueError), match="groups"):
         rehearse(rng.normal(size=(40, 3)), rng.normal(size=(40, 3)), np.arange(40) % 2, groups=[None, *["a"] * 39])
+
+
+def test_a_measurement_without_variance_on_the_judged_rows_decides_nothing():
+    rng = np.random.default_rng(0)
+    labels = np.zeros(6000)
+    labels[:3] = [1, 2, 1.5]
+    found = decide(rehearse(rng.normal(size=(6000, 3)), rng.normal(size=(6000, 3)), labels, label_budgets=(None,)))
+    assert found.objective is Objective.UNDECIDED
+    assert "nan" not in found.reason

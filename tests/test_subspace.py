@@ -269,3 +269,74 @@ def test_threads_do_not_change_a_bit():
     for a, b in ((one.alignment, two.alignment), (one.prediction_reverse, two.prediction_reverse)):
         assert a.log_delta_draws.tobytes() == b.log_delta_draws.tobytes()
         assert a.nuisance.tobytes() == b.nuisance.tobytes()
+
+
+def test_heavy_tails_do_not_hide_the_labels():
+    """Rows of both views times one random radius: what labels have in common with them stays what it is."""
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        n, p = 600, 30
+        signal, nuisance = rng.normal(size=(n, 2)), rng.normal(size=(n, p - 2))
+        X, Y = (
+            np.hstack([signal + 0.7 * rng.normal(size=(n, 2)), 0.6 * nuisance + 0.8 * rng.normal(size=(n, p - 2))])
+            for _ in range(2)
+        )
+        radius = np.sqrt(3 / rng.chisquare(3, size=(n, 1)))
+        labels = signal + 2 * rng.normal(size=(n, 2))
+        found.append(analysed(radius * X, radius * Y, labels).n_directions)
+    # R² of a label is .2 · .67 = .13 on either side: with 600 rows and 30 features either test misses one in a thousand.
+    assert found.count(2) >= 7
+
+
+def test_labels_of_groups_are_no_more_than_the_groups():
+    """Labels drawn once a group, of no view: rows of a group share an offset in X, which many rows make look significant."""
+    n_groups, m, found = 40, 10, 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(n_groups), m)
+        X = np.sqrt(0.3) * rng.normal(size=(n_groups, 8))[groups] + np.sqrt(0.7) * rng.normal(size=(n_groups * m, 8))
+        Y = rng.normal(size=(n_groups * m, 6))
+        labels = rng.normal(size=n_groups)[groups]
+        encoded = encode_labels(labels)
+        statistics = pair_statistics(
+            prepared(X, Y), encoded.values, encoded.is_labelled, groups, n_threads=1, backend=None
+        )
+        space = find_label_space(
+            statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2))
+        )
+        found += space.directions.shape[1] > 0
+    # At the level .01, more than 3 of 20 happen once in 20 000.
+    assert found <= 3
+
+
+def test_the_design_effect_does_not_depend_on_how_many_rows_are_looked_at():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(9000), 3)  # 27 000 rows, more than are looked at
+    X, Y = (rng.normal(size=(9000, 6))[groups] for _ in range(2))
+    labels = np.arange(27_000)[:, None] % 2 * 1.0
+    found = pair_statistics(prepared(X, Y), labels, np.ones(27_000, bool), groups, n_threads=1, backend=None)
+    assert found.rows.pairs == pytest.approx(9000, rel=0.02)
+
+
+def test_more_label_columns_than_rows_can_carry_predict_nothing():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 30))
+    found = analysed(X, 0.5 * X + rng.normal(size=(300, 30)), rng.normal(size=(300, 310)))
+    assert found.n_directions == 0
+
+
+def test_independent_views_without_room_for_nuisance_recover_nothing():
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(1000, 1))
+    found = analysed(signal + 0.3 * rng.normal(size=(1000, 1)), rng.normal(size=(1000, 5)), signal)
+    assert found.alignment.probability_above_one < 0.5
+    assert found.regime is Regime.NEITHER
+
+
+def test_equal_views_are_a_tie():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(800, 10))
+    found = analysed(X, X @ rng.normal(size=(10, 10)), X[:, :2])
+    assert found.alignment.probability_above_one == 0.5
+    assert max(found.regime_probabilities.values()) < 0.95

@@ -156,6 +156,7 @@ def make_proxy_labels(
     }
     explained = _explained(scores, derived_generator(seed, 0))
     weaker = View.X if explained[View.X] > explained[View.Y] else View.Y
+    import sklearn.cluster  # noqa: F401, PLC0415  (loads its OpenMP, so that the limit sees it)
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     # One thread: scikit-learn's spin-wait for each other and crawl on a machine that has other work.

@@ -20,7 +20,7 @@ from crossphase.diagnosis.recommend import DECIDED, Recommendation, recommend, r
 from crossphase.labels import LabelMatrix
 from crossphase.objectives import Objective
 from crossphase.pair import PreparedPair
-from crossphase.pairing import PairingAudit, audit_pairing
+from crossphase.pairing import PairingAudit, PairingVerdict, audit_pairing
 from crossphase.phase_parameters import PhaseParameters
 from crossphase.principal_scores import principal_scores
 from crossphase.regimes import Regime, classify
@@ -188,7 +188,9 @@ def evidence_from_subspace(
         recovery_cp=_as_recovery(cp),
         recovery_cp_reverse=_as_recovery(cp_reverse),
         phase_parameters=subspace.phase_parameters,
-        recommendation=recommend_from_subspace(subspace, decision),
+        recommendation=recommend_from_subspace(
+            subspace, decision, is_unpaired=pairing is not None and pairing.verdict is PairingVerdict.UNPAIRED
+        ),
         cautions=tuple(
             subspace_cautions(
                 pair,

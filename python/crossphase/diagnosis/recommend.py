@@ -37,12 +37,25 @@ CROSS_MODAL_NAMES = {
 DECIDED = 0.95  # probability from which something counts as known
 
 
-def recommend_from_subspace(subspace: SubspaceAnalysis, decision: Decision | None) -> Recommendation:
+def recommend_from_subspace(
+    subspace: SubspaceAnalysis, decision: Decision | None, *, is_unpaired: bool = False
+) -> Recommendation:
     """What the rehearsal expects most of; without one, what the separation ratios say.
+
+    Views that show no sign of belonging together, row by row, are nothing to train across: then only one view is advised, or
+    nothing.
 
     The ratios tell which cross-modal objective keeps the signal, not whether any of them beats the frozen views; the rehearsal
     tells that. Where it prefers a cross-modal objective, the reason says what the ratios think of it.
     """
+    if is_unpaired and (
+        decision is None or decision.objective not in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y)
+    ):
+        return Recommendation(
+            Objective.UNDECIDED,
+            "The rows of X and Y do not seem to belong together: the views agree no more than with their rows shuffled. Check "
+            "their order, or match them by name (ids=, crossphase.match_rows); if it is right, the views share nothing linear.",
+        )
     if decision is None:
         return _from_ratios(subspace)
     reason = decision.reason
@@ -86,13 +99,19 @@ def _from_ratios(subspace: SubspaceAnalysis) -> Recommendation:
     best = max(operators, key=lambda o: (operators[o].probability_above_one, operators[o].delta.value))
     probability, span = operators[best].probability_above_one, _span(operators[best])
     if probability >= DECIDED:
-        reason = f"Of the cross-modal objectives this one is surest to keep every label direction (Δ {span})."
+        reason = f"By the separation ratios alone: of the cross-modal objectives this one is surest to keep every label direction (Δ {span})."
         return Recommendation(best, reason, probability)
     if probability <= 1 - DECIDED:
-        reason = "No cross-modal objective keeps every label direction above the nuisance; both frozen views side by side do."
+        reason = (
+            "By the separation ratios alone: no cross-modal objective keeps every label direction above the nuisance; both frozen "
+            "views side by side do."
+        )
         return Recommendation(Objective.CONCATENATE, reason, 1 - probability)
     name = CROSS_MODAL_NAMES[best]
-    reason = f"The likeliest cross-modal objective, {name}, may or may not keep every label direction (Δ {span})."
+    reason = (
+        f"By the separation ratios alone: the likeliest cross-modal objective, {name}, may or may not keep every label direction "
+        f"(Δ {span})."
+    )
     return Recommendation(Objective.UNDECIDED, reason, probability)
 
 

@@ -216,6 +216,7 @@ def diagnose(
     cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
+    cautions += _unmatched(rows)
     evidence = (
         evidence_from_components(pair, label_matrix, options, rule, threads, backend)
         if is_published
@@ -296,6 +297,12 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
     return sides
+
+
+def _unmatched(rows: RowMatch | None) -> list[DiagnosisWarning]:
+    if rows is None or not (rows.n_dropped_x or rows.n_dropped_y):
+        return []
+    return [DiagnosisWarning("rows_unmatched", str(rows))]
 
 
 def _prepared(

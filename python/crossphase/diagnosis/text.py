@@ -12,6 +12,7 @@ import numpy as np
 from crossphase.diagnosis.recommend import CROSS_MODAL_NAMES, DECIDED, NEAR_ONE
 from crossphase.objectives import Objective
 from crossphase.regimes import Regime
+from crossphase.rehearsal import decide
 
 if TYPE_CHECKING:
     from crossphase.components import Recovery
@@ -106,7 +107,9 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
     if d.shared_signal is not None:
         lines += ["", *_wrapped(_shared(d.shared_signal), "  ")]
     if d.pairing is not None and d.pairing.is_intact:
-        lines += _wrapped(f"Pairing of the rows: nothing speaks against it (p = {d.pairing.p_value:.2g}).", "  ")
+        lines += _wrapped(
+            f"Pairing of the rows: intact (shuffled rows agree as well with p = {d.pairing.p_value:.2g}).", "  "
+        )
     return lines
 
 
@@ -164,7 +167,7 @@ def _labels_lost(d: Diagnosis, subspace: SubspaceAnalysis) -> str:
             if operator.label_recovery[i] < _MOSTLY_KEPT
         ]
         parts.append(f"{name}: {', '.join(lost) if lost else 'none'}")
-    return f"Labels kept least (share of what a view knows of them), {'; '.join(parts)}."
+    return f"Labels that rank lowest (share of what a view knows of them above all nuisance): {'; '.join(parts)}."
 
 
 def _interval(estimate: Estimate) -> str:
@@ -192,8 +195,14 @@ def _rehearsal_table(rehearsal: Rehearsal) -> list[str]:
         scores = [b.score(candidate) for b in rehearsal.budgets]
         cells = "".join(f"{f'{s.value:.3f} ± {1.96 * s.standard_error:.3f}':>16}" for s in scores)
         lines.append(f"  {_CANDIDATE_NAMES[candidate]:<26}{cells}")
+    advice = [decide(rehearsal, b.label_budget).objective for b in rehearsal.budgets]
     lines.append(f"  {'(chance)':<26}" + "".join(f"{rehearsal.chance:>16.3f}" for _ in heads))
-    return lines
+    told = ", ".join(f"{head}: {ADVICE[objective]}" for head, objective in zip(heads, advice, strict=True))
+    return lines + _wrapped(
+        f"Linear heads in closed form on standardized columns, logistic and ridge probes, held-out rows; ± is half a 95 % "
+        f"interval. Best expected with {told}.",
+        "  ",
+    )
 
 
 def _shared(shared: SharedSignal) -> str:

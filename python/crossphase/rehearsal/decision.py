@@ -89,6 +89,16 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
         Largest probability of losing against the better single view that a cross-modal plan may have.
     """
     part = rehearsal.at(label_budget)
+    if not np.isfinite(part.scores).all():
+        nothing = Estimate.normal(0.0, math.inf)
+        return Decision(
+            Objective.UNDECIDED,
+            nothing,
+            None,
+            1.0,
+            "A label variable is the same in all rows that were held out and judged, so nothing can be said of it; leave it out.",
+            label_budget,
+        )
     plans = _CANDIDATES[rehearsal.at_use]
     mean, covariance = posterior(part)
     mean = np.minimum(mean, _BEST_SCORE)  # a perfect view cannot be improved on
@@ -127,7 +137,7 @@ def decide(rehearsal: Rehearsal, label_budget: int | None = None, *, most_risk: 
         over_single,
         over_concat,
         _risk(over_single),
-        _reason(best, single, over_single, over_concat),
+        _reason(best, single, over_single, over_concat, part),
         label_budget,
     )
 
@@ -181,26 +191,34 @@ def _risk(gain: Estimate) -> float:
 
 
 _TEXT = {
-    Objective.ALIGN: "Aligning the two views",
-    Objective.PREDICT_Y_FROM_X: "Training X to predict Y",
-    Objective.PREDICT_X_FROM_Y: "Training Y to predict X",
-    Objective.JOINT: "Aligning and predicting at once",
-    Objective.CONCATENATE: "Both frozen views side by side, without cross-modal training,",
+    Objective.ALIGN: "aligning the two views",
+    Objective.PREDICT_Y_FROM_X: "training X to predict Y",
+    Objective.PREDICT_X_FROM_Y: "training Y to predict X",
+    Objective.JOINT: "aligning and predicting at once",
+    Objective.CONCATENATE: "putting both frozen views side by side, without cross-modal training,",
 }
 
 
-def _reason(plan: Objective, single: Candidate, over_single: Estimate, over_concat: Estimate | None) -> str:
+def _reason(
+    chosen: Objective,
+    single: Candidate,
+    over_single: Estimate,
+    over_concat: Estimate | None,
+    part: BudgetRehearsal,
+) -> str:
     def points(gain: Estimate) -> str:
         return f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
 
     name = single.upper()
-    if plan in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y):
+    labels = f"With {part.n_train_labels:.0f} labels"
+    if chosen in (Objective.SINGLE_MODALITY_X, Objective.SINGLE_MODALITY_Y):
         if over_concat is None:
-            return f"No cross-modal training is likely enough to improve on frozen {name}."
-        return f"Frozen {name} alone is expected to differ from both views side by side by {points(over_concat)}."
-    sentence = (
-        f"{_TEXT[plan]} is expected to change the score of the better single view, {name}, by {points(over_single)}"
-    )
-    if plan.is_cross_modal and over_concat is not None:
-        sentence += f", and that of both views side by side by {points(over_concat)}"
+            return f"{labels}, no cross-modal training is likely enough to improve on frozen {name}."
+        return (
+            f"{labels}, frozen {name} alone is expected to score {points(over_concat)} against both views side by side."
+        )
+    rival = f"frozen {name}" if over_concat is None else f"the better single view, {name},"
+    sentence = f"{labels}, {_TEXT[chosen]} is expected to score {points(over_single)} against {rival}".rstrip(",")
+    if chosen.is_cross_modal and over_concat is not None:
+        sentence += f", and {points(over_concat)} against both views side by side"
     return sentence + "."

@@ -60,6 +60,9 @@ def score_values(
     judged, errors = _averaged(resamples, len(values))
     squares = (values - values[judged].mean()) ** 2
     variance = squares[judged].mean()
+    if variance == 0:  # nothing to explain on the judged rows
+        n = len(errors)
+        return Scores(np.full(n, np.nan), np.full((n, n), np.nan))
     shares = errors.mean(axis=1) / variance
 
     def influences(outcomes: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -230,7 +230,11 @@ def _stratified_normals(rng: np.random.Generator) -> np.ndarray:
 
 
 def _analysed(fitted: FittedValues, known: np.ndarray, chance: float) -> OperatorAnalysis:
-    """`chance`: value that nothing can be told from; `known`: covariance of the source's signal directions with the label columns, ``(n_directions, n_columns)``."""
+    """Draws made estimates.
+
+    `known`: covariance of the source's signal directions with the label columns, ``(n_directions, n_columns)``. `chance`: a value
+    that nothing can be told from.
+    """
     r = len(fitted.signal)
     has_nuisance = len(fitted.nuisance) > 0
     largest = float(fitted.nuisance[0]) if has_nuisance else 0.0

@@ -167,7 +167,7 @@ class PredictionPopulation:
     @property
     def chance(self) -> float:
         residual = self._sample[3]
-        return 2 * float(np.sqrt(np.trace(residual) / len(residual) / self._rows.pairs))
+        return 2 * float(np.sqrt(max(np.trace(residual), 0.0) / len(residual) / self._rows.pairs))
 
     def first_guess(self) -> np.ndarray:
         square = float(np.mean(self.observed.nuisance**2))
