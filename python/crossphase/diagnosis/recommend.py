@@ -99,12 +99,15 @@ def _from_ratios(subspace: SubspaceAnalysis) -> Recommendation:
     best = max(operators, key=lambda o: (operators[o].probability_above_one, operators[o].delta.value))
     probability, span = operators[best].probability_above_one, _span(operators[best])
     if probability >= DECIDED:
-        reason = f"By the separation ratios alone: of the cross-modal objectives this one is surest to keep every label direction (Δ {span})."
+        reason = (
+            "By the separation ratios alone: of the cross-modal objectives this one is surest to keep every label direction "
+            f"(Δ {span})."
+        )
         return Recommendation(best, reason, probability)
     if probability <= 1 - DECIDED:
         reason = (
-            "By the separation ratios alone: no cross-modal objective keeps every label direction above the nuisance; both frozen "
-            "views side by side do."
+            "By the separation ratios alone: no cross-modal objective keeps every label direction above the nuisance; both "
+            "frozen views side by side do."
         )
         return Recommendation(Objective.CONCATENATE, reason, 1 - probability)
     name = CROSS_MODAL_NAMES[best]
