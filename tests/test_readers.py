@@ -100,11 +100,11 @@ def test_names_that_look_like_numbers_stay_names(tmp_path, cells):
         ("species\n", "a line of column names and a line for each row; got 1"),
         ("a,b\n1\n", r"line 2 of .* has 1 cells; the first line has 2"),
         ("a,a\n1,2\n", "names a column twice"),
-        ("a\noak\n \n", r"column 'a' of .* is empty in row 1"),
+        ("a,b\noak,\nelm,\n", r"column 'b' of .* is empty in row 0"),
         ("", "is empty"),
         ("a;b\n1;2\n", "separate cells with commas"),
         (",a\n0,1\n", "column without a name"),
-        ("a\n1\n\n2\n", "line 3 of .* has 0 cells"),
+        ("a,b\n1,2\n\n2,3\n", "line 3 of .* has 0 cells"),
     ],
 )
 def test_label_tables_that_are_wrong(tmp_path, content, sentence):
@@ -112,6 +112,16 @@ def test_label_tables_that_are_wrong(tmp_path, content, sentence):
     path.write_text(content, encoding="utf-8")
     with pytest.raises(InputValueError, match=sentence):
         read_labels(path)
+
+
+def test_empty_cells_are_rows_without_a_label(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("species,age\noak,1.5\n,2\nelm,\n", encoding="utf-8")
+    labels = read_labels(path)
+    assert labels["species"].tolist() == ["oak", None, "elm"]
+    assert labels["age"].tolist() == [1.5, 2.0, None]
+    path.write_text("site\n1\n\n2\n", encoding="utf-8")
+    assert read_labels(path)["site"].tolist() == [1, None, 2]  # classes still, not floats
 
 
 def test_label_table_must_be_text(tmp_path):

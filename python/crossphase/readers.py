@@ -38,7 +38,7 @@ def read_labels(path: str | os.PathLike[str]) -> Any:
     if file.suffix == ".npy":
         return np.array(_map_npy(file, "labels"))
     if file.suffix in _TEXT_DELIMITERS:
-        return _read_table(file, _TEXT_DELIMITERS[file.suffix], "labels")
+        return _read_table(file, _TEXT_DELIMITERS[file.suffix], "labels", allow_missing=True)
     raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file; got {file}.")
 
 
@@ -114,7 +114,8 @@ def _map_npy(file: Path, name: str) -> np.ndarray:
         raise InputValueError(f"{name}: {file} is not a whole .npy file ({error}).") from error
 
 
-def _read_table(file: Path, delimiter: str, name: str) -> dict[str, np.ndarray]:
+def _read_table(file: Path, delimiter: str, name: str, *, allow_missing: bool = False) -> dict[str, np.ndarray]:
+    """The columns by name; where they may be missing, empty cells become None."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.reader(stream, delimiter=delimiter, strict=True))
@@ -136,20 +137,30 @@ def _read_table(file: Path, delimiter: str, name: str) -> dict[str, np.ndarray]:
     while len(rows) > 2 and not rows[-1]:
         rows.pop()  # blank lines at the end
     for number, row in enumerate(rows[1:], start=2):
+        if not row and len(header) == 1:
+            row.append("")  # an empty line is an empty cell
         if len(row) != len(header):
             raise InputValueError(
                 f"{name}: line {number} of {file} has {len(row)} cells; the first line has {len(header)}."
             )
-    return {column: _typed([row[j] for row in rows[1:]], column, file, name) for j, column in enumerate(header)}
+    columns = {}
+    for j, column in enumerate(header):
+        cells = [row[j] for row in rows[1:]]
+        empty = [row for row, cell in enumerate(cells) if not cell.strip()]
+        if empty and (not allow_missing or len(empty) == len(cells)):
+            raise InputValueError(f"{name}: column {column!r} of {file} is empty in row {empty[0]}; fill it in.")
+        typed = _typed([cell for cell in cells if cell.strip()])
+        if empty:
+            there = np.array([bool(cell.strip()) for cell in cells])
+            with_gaps = np.full(len(cells), None, dtype=object)
+            with_gaps[there] = typed.tolist()
+            typed = with_gaps
+        columns[column] = typed
+    return columns
 
 
-def _typed(cells: list[str], column: str, file: Path, name: str) -> np.ndarray:
+def _typed(cells: list[str]) -> np.ndarray:
     """Integers if every cell is one, else floats if every cell is one, else strings."""
-    for row, cell in enumerate(cells):
-        if not cell.strip():
-            raise InputValueError(
-                f"{name}: column {column!r} of {file} is empty in row {row}; drop those rows from X, Y and labels."
-            )
     # "01", "1_2" and "1e2" beside "100" are names of classes that Python would read as equal or other numbers.
     if all(_INTEGER.fullmatch(cell) for cell in cells):
         return np.array([int(cell) for cell in cells])
