@@ -8,6 +8,7 @@ from importlib import resources
 import jsonschema
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import crossphase
 from crossphase.demo_data import load_demo
@@ -421,3 +422,48 @@ def test_memory_stays_below_twice_the_inputs(method):
     # The subspace method also holds 30 simulated covariances and a few at work, however many rows there are.
     simulated = (30 + 12) * 243**2 * 8 if method == "subspace" else 0
     assert peak - before <= 2 * (X.nbytes + Y.nbytes + labels.nbytes) + simulated
+
+
+def test_blas_threads_change_no_bit():
+    """Factorizations of 100 columns are shared out by BLAS where it may; the analysis holds it to one thread throughout."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1500, 100))
+    Y = rng.normal(size=(1500, 100)) * np.linspace(0.3, 3, 100)
+    Y[:, :10] += X[:, :10]
+    labels = (X[:, 0] > 0) * 2 + (X[:, 1] > 0)
+    found = set()
+    for n_blas, n_threads in ((1, 1), (2, 1), (2, 2)):
+        with threadpool_limits(n_blas):
+            found.add(quick(X, Y, labels, n_threads=n_threads).to_json())
+    assert len(found) == 1
+
+
+def test_nuisance_labels_take_the_batch_out_of_the_labels():
+    """Labels that are half batch: without nuisance labels the batch is signal, with them it is nuisance."""
+    rng = np.random.default_rng(0)
+    n = 2000
+    batch = rng.integers(2, size=n)
+    signal = rng.normal(size=n)
+    mix_x, mix_y = (np.linalg.qr(rng.normal(size=(8, 8)))[0] for _ in range(2))
+    X, Y = (
+        np.column_stack([signal, 3 * batch, rng.normal(size=(n, 6))]) @ mix + 0.3 * rng.normal(size=(n, 8))
+        for mix in (mix_x, mix_y)
+    )
+    labels = np.column_stack([signal + 0.2 * rng.normal(size=n), batch + 0.1 * rng.normal(size=n)])
+    plain, beyond = quick(X, Y, labels), quick(X, Y, labels, nuisance_labels=batch)
+    assert plain.subspace.n_directions == 2
+    assert beyond.subspace.n_directions == 1
+    caution = next(w for w in beyond.warnings if w.code == "labels_confounded")
+    # Of two columns scaled to variance 1, the batch is 1 / 1.04 of one: .25 / (.25 + .01).
+    assert "tell 48% of the labels" in caution.message
+    # The batch correlates more across the views (2.25 of 2.34) than the signal (1 of 1.09): now it stands above.
+    assert plain.delta_ca.value > 1 > beyond.delta_ca.value
+    assert beyond.settings.has_nuisance_labels
+    with pytest.raises(crossphase.InputValueError, match="nothing is left to call signal"):
+        quick(X, Y, batch, nuisance_labels=batch)
+    with pytest.raises(
+        crossphase.InputValueError, match="nuisance_labels must have one value for each of the 2000 rows"
+    ):
+        quick(X, Y, labels, nuisance_labels=batch[:10])
+    with pytest.raises(crossphase.InputValueError, match='nuisance_labels need method="subspace"'):
+        quick(X, Y, labels, nuisance_labels=batch, method="components")

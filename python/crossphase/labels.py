@@ -41,6 +41,28 @@ class LabelMatrix:
         values = np.where(there[:, None], self.values[rows], 0.0)
         return replace(self, values=values, is_labelled=there & self.is_labelled[rows])
 
+    def beyond(self, nuisance: LabelMatrix) -> tuple[LabelMatrix, float]:
+        """What of the labels does not follow linearly from others, on rows that have both; and the share of variance that does.
+
+        Raises
+        ------
+        InputValueError
+            Nothing is left.
+        """
+        there = self.is_labelled & nuisance.is_labelled
+        own = self.values[there] - self.values[there].mean(axis=0)
+        other = nuisance.values[there] - nuisance.values[there].mean(axis=0)
+        left = own - other @ np.linalg.lstsq(other, own, rcond=None)[0]
+        share = 1 - float(np.square(left).sum() / np.square(own).sum())
+        if share > 1 - _LEAST_LEFT:
+            raise InputValueError(
+                f"labels follow from nuisance_labels in all {int(there.sum())} rows that have both, so nothing is left to call "
+                "signal. Leave out the nuisance variable that repeats the labels."
+            )
+        values = np.zeros_like(self.values)
+        values[there] = left
+        return replace(self, values=values, is_labelled=there), share
+
     @property
     def n_labelled(self) -> int:
         return int(self.is_labelled.sum())
@@ -64,6 +86,7 @@ class _Encoded:
     notes: tuple[tuple[str, str], ...]
 
 
+_LEAST_LEFT = 1e-6  # of the labels' variance: below, what nuisance labels leave is rounding
 _LEAST_LABELLED = 10  # rows; fewer teach nothing about thousands of unlabelled ones
 
 

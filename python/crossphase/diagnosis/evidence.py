@@ -13,6 +13,7 @@ import numpy as np
 
 from crossphase import _core
 from crossphase._scalars import check_integer
+from crossphase._threads import single_threaded_blas
 from crossphase.components import ComponentAnalysis, ComponentOptions, Recovery, analyse_components, recover
 from crossphase.composite import CompositeParameters, derive_composite
 from crossphase.diagnosis.cautions import DiagnosisWarning, statistical_cautions, subspace_cautions
@@ -124,6 +125,7 @@ def evidence_from_components(
 def evidence_from_subspace(
     pair: PreparedPair,
     labels: LabelMatrix,
+    signal_labels: LabelMatrix,
     groups: np.ndarray | None,
     *,
     at_use: AtUse,
@@ -140,7 +142,8 @@ def evidence_from_subspace(
     n_at_once = n_threads if pair.x.n_prepared + pair.y.n_prepared <= _WIDE else 1
     share = n_threads if n_at_once == 1 else max(1, n_threads // _N_PARTS)
     is_tested = audit and (groups is None or len(np.unique(groups)) >= _LEAST_GROUPS_TO_TEST)
-    with ThreadPoolExecutor(n_at_once) as pool:
+    # Held to one thread from here: a limit that a worker sets does not always take where the caller has set another.
+    with single_threaded_blas(), ThreadPoolExecutor(n_at_once) as pool:
 
         def submit(task: Callable[..., Any], *arguments: Any, **options: Any) -> Future[Any]:
             return pool.submit(_then_return_memory, task, *arguments, **options)
@@ -162,8 +165,8 @@ def evidence_from_subspace(
         analysed = submit(
             analyse_subspace,
             pair,
-            labels.values,
-            labels.is_labelled,
+            signal_labels.values,
+            signal_labels.is_labelled,
             groups,
             seed=seed,
             n_threads=share,

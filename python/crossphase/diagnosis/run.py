@@ -39,6 +39,7 @@ from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
 
 _LOG = logging.getLogger(__name__)
+_CONFOUNDED = 0.1  # share of the labels' variance
 _ROWS_PER_COMPONENT = 10  # that reduce="auto" leaves a principal component of a view with too many features
 
 
@@ -48,6 +49,7 @@ def diagnose(
     labels: Any = None,
     *,
     method: str = "subspace",
+    nuisance_labels: Any = None,
     groups: Any = None,
     ids: Any = None,
     at_use: str = "both",
@@ -80,6 +82,9 @@ def diagnose(
     method : {"subspace", "components"}
         ``subspace``: the labels define the signal subspace of each view; what remains is nuisance. Population values with
         intervals. ``components``: the published procedure (Algorithm 1 of the reference), in-sample and without intervals.
+    nuisance_labels : as `labels`, optional
+        Batch, donor, instrument: what the representation should not keep. Signal directions are then those that predict what
+        these do not tell of the labels; directions that predict the batch alone are nuisance.
     groups : array of shape (n_samples,), optional
         Subjects, donors, stars: rows of one group depend on each other. Widens the intervals, keeps groups whole in folds.
         One group a row of X, also where `ids` puts rows in another order. Only for ``subspace``.
@@ -169,8 +174,9 @@ def diagnose(
     for name, flag in (("standardize", standardize), ("rehearse", rehearse), ("audit", audit)):
         if not isinstance(flag, bool | np.bool_):
             raise InputTypeError(f"{name} must be True or False; got {flag!r}.")
-    if is_published and groups is not None:
-        raise InputValueError('groups need method="subspace"; the published procedure takes every row for independent.')
+    for name, given in (("groups", groups), ("nuisance_labels", nuisance_labels)):
+        if is_published and given is not None:
+            raise InputValueError(f'{name} need method="subspace"; the published procedure knows nothing of them.')
     threads = resolve_n_threads(n_threads)
     if isinstance(X, Mapping):
         from crossphase.pairwise import diagnose_pairs  # noqa: PLC0415  (stands above this module)
@@ -203,6 +209,7 @@ def diagnose(
         if rows is not None:
             label_matrix = _labels_in_order(label_matrix, rows, ids, n_rows_x)
     require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
+    signal_labels, confounding = _beyond_nuisance(label_matrix, nuisance_labels, rows)
     group_codes = None if groups is None else check_groups(groups, x.n_samples)
     if group_codes is not None:
         require_several_groups(group_codes)
@@ -216,13 +223,14 @@ def diagnose(
     cautions = input_cautions(pair, label_matrix)
     for caution in cautions:
         warnings.warn(caution.message, InputWarning, stacklevel=2)
-    cautions += _unmatched(rows)
+    cautions += _unmatched(rows) + confounding
     evidence = (
         evidence_from_components(pair, label_matrix, options, rule, threads, backend)
         if is_published
         else evidence_from_subspace(
             pair,
             label_matrix,
+            signal_labels,
             group_codes,
             at_use=use,
             rehearse=bool(rehearse),
@@ -239,6 +247,7 @@ def diagnose(
         reduce_y=None if pair.y.axes is None or pair.y.n_prepared == pair.y.rank else pair.y.n_prepared,
         at_use=use,
         has_groups=groups is not None,
+        has_nuisance_labels=nuisance_labels is not None,
         seed=f"{seed.entropy}{seed.spawn_key or ''}",
         signal_rule=rule if is_published else None,
         components=options if is_published else None,
@@ -247,8 +256,8 @@ def diagnose(
 
 
 _OPTIONS = {  # passed on for every pair of several views
-    *("method", "groups", "at_use", "rehearse", "audit", "standardize", "reduce", "rng", "signal_rule", "n_components"),
-    *("n_folds", "n_permutations", "alpha", "ridge", "n_threads", "backend"),
+    *("method", "nuisance_labels", "groups", "at_use", "rehearse", "audit", "standardize", "reduce", "rng"),
+    *("signal_rule", "n_components", "n_folds", "n_permutations", "alpha", "ridge", "n_threads", "backend"),
 }
 
 
@@ -297,6 +306,30 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
         if side is not None:
             check_integer(side, "reduce (principal components kept of each view)", least=1)
     return sides
+
+
+def _beyond_nuisance(
+    labels: LabelMatrix, nuisance_labels: Any, rows: RowMatch | None
+) -> tuple[LabelMatrix, list[DiagnosisWarning]]:
+    """Labels without what nuisance labels tell of them, and a caution where that is much."""
+    if nuisance_labels is None:
+        return labels, []
+    is_path = isinstance(nuisance_labels, str | os.PathLike)
+    nuisance = encode_labels(read_labels(nuisance_labels) if is_path else nuisance_labels, allow_missing=True)
+    if rows is not None:
+        nuisance = nuisance.take(rows.rows_x)
+    if nuisance.n_samples != labels.n_samples:
+        raise InputValueError(
+            f"nuisance_labels must have one value for each of the {labels.n_samples} rows of X and Y; got {nuisance.n_samples}."
+        )
+    left, share = labels.beyond(nuisance)
+    if share < _CONFOUNDED:
+        return left, []
+    sentence = (
+        f"nuisance_labels tell {share:.0%} of the labels' variance; the separation ratios are about the rest, the rehearsal "
+        "about the labels as they are."
+    )
+    return left, [DiagnosisWarning("labels_confounded", sentence)]
 
 
 def _unmatched(rows: RowMatch | None) -> list[DiagnosisWarning]:

@@ -27,6 +27,7 @@ class DiagnosisSettings:
     reduce_y: int | None
     at_use: AtUse
     has_groups: bool
+    has_nuisance_labels: bool
     seed: str  # of everything drawn; the published procedure has fixed seeds of its own
     signal_rule: SignalRule | None  # of the published procedure, as the next
     components: ComponentOptions | None
