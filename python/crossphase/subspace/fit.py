@@ -38,10 +38,8 @@ class FittedValues:
     signal_draws: np.ndarray  # (n_draws, n_directions)
     largest_nuisance_draws: np.ndarray  # (n_draws,)
     observed: SeparatedValues
-    excess_leakage: (
-        float  # observed leakage less what the fitted population, which has none, shows in simulated samples
-    )
-    leakage_error: float  # standard deviation of the latter
+    excess_leakage: float  # observed, less the mean of samples simulated from the fitted population, which has none
+    leakage_error: float  # standard deviation over those samples
 
 
 def fit_values(population: Population, draws: WishartDraws, n_fitting: int, normals: np.ndarray) -> FittedValues:
