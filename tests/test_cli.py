@@ -89,6 +89,7 @@ def test_options_reach_the_library(files):
         "reduce_y": 20,
         "at_use": "both",
         "has_groups": False,
+        "has_nuisance_labels": False,
         "seed": "0",
         "signal_rule": "permutation",
         "components": {"n_components": 7, "n_folds": 4, "n_permutations": 9, "alpha": 2.0, "ridge": 1e-5},
@@ -120,6 +121,7 @@ def test_options_of_the_default_method_reach_the_library(files):
         "reduce_y": None,
         "at_use": "x",
         "has_groups": True,
+        "has_nuisance_labels": False,
         "seed": "3",
         "signal_rule": None,
         "components": None,
@@ -397,6 +399,8 @@ def test_ctrl_c_leaves_cleanly(files):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that; a terminal's do not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (no threads here)
     )
     time.sleep(3)
     assert process.poll() is None, "the run ended before it could be interrupted"
