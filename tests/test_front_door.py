@@ -465,5 +465,9 @@ def test_nuisance_labels_take_the_batch_out_of_the_labels():
         crossphase.InputValueError, match="nuisance_labels must have one value for each of the 2000 rows"
     ):
         quick(X, Y, labels, nuisance_labels=batch[:10])
+    with pytest.raises(
+        crossphase.InputValueError, match="nuisance_labels must have one value for each of the 2000 rows"
+    ):
+        quick(X, Y, labels, nuisance_labels=batch[:10], ids=(np.arange(n), np.arange(n)))
     with pytest.raises(crossphase.InputValueError, match='nuisance_labels need method="subspace"'):
         quick(X, Y, labels, nuisance_labels=batch, method="components")

@@ -195,7 +195,7 @@ def diagnose(
     seed = seed_sequence(rng)
 
     x, y = (as_samples(_read(values, name), name) for values, name in ((X, "X"), (Y, "Y")))
-    raw_labels = read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
+    raw_labels = _read_labels(labels)
     rows: RowMatch | None = None
     n_rows_x = x.n_samples
     if ids is not None:
@@ -209,7 +209,7 @@ def diagnose(
         if rows is not None:
             label_matrix = _labels_in_order(label_matrix, rows, ids, n_rows_x)
     require_enough_rows(x, y, label_matrix, options.n_folds if is_published else 2)
-    signal_labels, confounding = _beyond_nuisance(label_matrix, nuisance_labels, rows)
+    signal_labels, confounding = _beyond_nuisance(label_matrix, nuisance_labels, rows, n_rows_x)
     group_codes = None if groups is None else check_groups(groups, x.n_samples)
     if group_codes is not None:
         require_several_groups(group_codes)
@@ -294,6 +294,10 @@ def _read(values: Any, name: str) -> Any:
     return read_samples(values, name) if isinstance(values, str | os.PathLike) else values
 
 
+def _read_labels(labels: Any) -> Any:
+    return read_labels(labels) if isinstance(labels, str | os.PathLike) else labels
+
+
 def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
     if isinstance(reduce, str):
         if reduce != "auto":
@@ -309,19 +313,18 @@ def _checked_reduce(reduce: Any) -> str | tuple[int | None, int | None]:
 
 
 def _beyond_nuisance(
-    labels: LabelMatrix, nuisance_labels: Any, rows: RowMatch | None
+    labels: LabelMatrix, nuisance_labels: Any, rows: RowMatch | None, n_rows_x: int
 ) -> tuple[LabelMatrix, list[DiagnosisWarning]]:
     """Labels without what nuisance labels tell of them, and a caution where that is much."""
     if nuisance_labels is None:
         return labels, []
-    is_path = isinstance(nuisance_labels, str | os.PathLike)
-    nuisance = encode_labels(read_labels(nuisance_labels) if is_path else nuisance_labels, allow_missing=True)
+    nuisance = encode_labels(_read_labels(nuisance_labels), allow_missing=True)
+    if nuisance.n_samples != n_rows_x:
+        raise InputValueError(
+            f"nuisance_labels must have one value for each of the {n_rows_x} rows of X; got {nuisance.n_samples}."
+        )
     if rows is not None:
         nuisance = nuisance.take(rows.rows_x)
-    if nuisance.n_samples != labels.n_samples:
-        raise InputValueError(
-            f"nuisance_labels must have one value for each of the {labels.n_samples} rows of X and Y; got {nuisance.n_samples}."
-        )
     left, share = labels.beyond(nuisance)
     if share < _CONFOUNDED:
         return left, []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase.canonical_tests import largest_root_law
-from crossphase.subspace.separation import RowCounts
+from crossphase.subspace.separation import RowCounts, explained_share
 from crossphase.tracy_widom import tracy_widom_survival
 
 LEVEL = 0.01  # of each test of a further label direction
@@ -48,16 +48,10 @@ def find_label_space(x: ViewLabels, y: ViewLabels, rows: RowCounts, coherence_sq
     """
     p_values = _sequential_p_values(x, y, rows, coherence_square / np.sqrt(x.n_features * y.n_features))
     rank = int(np.sum(p_values <= LEVEL))
-    shares = [_corrected(view, rows) for view in (x, y)]
+    shares = [explained_share(view.covariance.T @ view.covariance, view.n_features, rows) for view in (x, y)]
     _, vectors = np.linalg.eigh(shares[0] + shares[1])
     directions = vectors[:, ::-1][:, :rank]
     return LabelSpace(directions, p_values, *(np.asarray(directions.T @ share @ directions) for share in shares))
-
-
-def _corrected(view: ViewLabels, rows: RowCounts) -> np.ndarray:
-    energy = view.covariance.T @ view.covariance
-    chance = view.n_features / rows.labelled
-    return np.asarray((energy - chance * np.eye(len(energy))) / (1 - view.n_features / rows.pairs))
 
 
 def _sequential_p_values(x: ViewLabels, y: ViewLabels, rows: RowCounts, dependence: float) -> np.ndarray:

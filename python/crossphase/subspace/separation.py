@@ -104,9 +104,10 @@ def explained_share(energy: np.ndarray, n_features: int, rows: RowCounts) -> np.
     """Share of label variance that a view explains in the population, from ``|cov(whitened view, label)|²`` in the sample.
 
     Of an unrelated label the sample explains ``n_features / n_labelled``; whitening by the same rows that carry the labels
-    takes that part from what is left to explain. With all rows labelled this is the adjusted R².
+    takes that part from what is left to explain. With all rows labelled this is the adjusted R². Of several uncorrelated labels,
+    the matrix ``cov^T cov`` gives the matrix of shares.
     """
-    chance = n_features / rows.labelled
+    chance = n_features / rows.labelled * (np.eye(len(energy)) if energy.ndim == 2 else 1.0)
     return np.asarray((energy - chance) / (1 - n_features / rows.pairs))
 
 

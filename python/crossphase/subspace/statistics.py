@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,12 +76,11 @@ def pair_statistics(
     with single_threaded_blas():
         weights = np.ones(n)
         covariances = pair.covariances
-        coherence = _coherence(covariances)
+        whitened = _whiten(covariances)
         excess = _excess_noise(
-            _leverages(_weighted(pair.x, rows, weights), covariances.cov_xx),
-            _leverages(_weighted(pair.y, rows, weights), covariances.cov_yy),
-            float(np.sum(coherence**2)),
-            coherence.size,
+            _squared_lengths(_weighted(pair.x, rows, weights), whitened.lower_x),
+            _squared_lengths(_weighted(pair.y, rows, weights), whitened.lower_y),
+            whitened.coherence,
         )
         is_heavy = excess > _HEAVY
         if is_heavy:
@@ -106,10 +106,8 @@ def _statistics(
 
     n = pair.x.samples.n_samples
     n_labelled = int(is_labelled.sum())
-    lower_x, lower_y = np.linalg.cholesky(covariances.cov_xx), np.linalg.cholesky(covariances.cov_yy)
-    prediction = solve_triangular(lower_x, covariances.cov_xy, lower=True)
+    lower_x, lower_y, prediction, coherence = _whiten(covariances)
     prediction_reverse = solve_triangular(lower_y, covariances.cov_xy.T, lower=True)
-    coherence = solve_triangular(lower_y, prediction.T, lower=True).T
 
     label_mean = np.average(labels[is_labelled], axis=0, weights=weights[is_labelled])
     centred = np.where(is_labelled[:, None], labels - label_mean, 0.0) * np.sqrt(weights)[:, None]
@@ -130,7 +128,7 @@ def _statistics(
         residual = white_labels[known] - whitened[at_known] @ covariance
         weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
         views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
-    noise = max(1.0, _excess_noise(leverages[0], leverages[1], float(np.sum(coherence**2)), coherence.size))
+    noise = max(1.0, _excess_noise(leverages[0], leverages[1], coherence))
     effects = _NO_EFFECTS
     if groups is not None:
         members = _rows_of_groups(groups, len(rows))
@@ -175,30 +173,38 @@ def _blocks(view: PreparedView) -> Iterator[np.ndarray]:
         yield np.arange(first, min(first + size, n))
 
 
-def _leverages(weighted_rows: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    """Squared lengths of rows under the covariance of all rows: n_samples times their leverages."""
+def _squared_lengths(rows: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """Of rows whitened by a Cholesky factor of their covariance: n_samples times their leverages."""
     from scipy.linalg import solve_triangular  # noqa: PLC0415
 
-    lower = np.linalg.cholesky(cov)
-    return np.asarray(np.square(solve_triangular(lower, weighted_rows.T, lower=True)).sum(axis=0))
+    return np.asarray(np.square(solve_triangular(lower, rows.T, lower=True)).sum(axis=0))
 
 
-def _coherence(covariances: Covariances) -> np.ndarray:
+class _Whitened(NamedTuple):
+    """Cholesky factors of a pair's covariances, and the cross-covariance whitened by the first and by both."""
+
+    lower_x: np.ndarray
+    lower_y: np.ndarray
+    prediction: np.ndarray
+    coherence: np.ndarray
+
+
+def _whiten(covariances: Covariances) -> _Whitened:
     from scipy.linalg import solve_triangular  # noqa: PLC0415
 
     lower_x, lower_y = np.linalg.cholesky(covariances.cov_xx), np.linalg.cholesky(covariances.cov_yy)
-    whitened = solve_triangular(lower_x, covariances.cov_xy, lower=True)
-    return np.asarray(solve_triangular(lower_y, whitened.T, lower=True).T)
+    prediction = solve_triangular(lower_x, covariances.cov_xy, lower=True)
+    return _Whitened(lower_x, lower_y, prediction, solve_triangular(lower_y, prediction.T, lower=True).T)
 
 
-def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray, coherence_square: float, n_cells: int) -> float:
+def _excess_noise(leverage_x: np.ndarray, leverage_y: np.ndarray, coherence: np.ndarray) -> float:
     """By which factor the expected square of a sample coherence of unrelated views exceeds that of equal rows.
 
     ``E |C|² = Σ_i h_x,i h_y,i``, which is p q / n where all leverages are equal. Squared lengths of Gaussian rows are correlated
     as far as the views are, which makes the mean product larger by ``1 + 2 |C|² / (p q)`` without any noise; that is taken off.
     """
     product = np.mean(leverage_x * leverage_y) / (leverage_x.mean() * leverage_y.mean())
-    return float(product / (1 + 2 * coherence_square / n_cells))
+    return float(product / (1 + 2 * float(np.sum(coherence**2)) / coherence.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,15 +267,13 @@ def _design_effect(left: np.ndarray, right: np.ndarray, groups: np.ndarray) -> f
 
 def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarray) -> np.ndarray:
     """One step of the M-estimator: weights from squared lengths under the covariances of the current weights."""
-    from scipy.linalg import solve_triangular  # noqa: PLC0415
-
     n = len(weights)
     squares = np.zeros(n)
     for view, cov in ((pair.x, covariances.cov_xx), (pair.y, covariances.cov_yy)):
         lower = np.linalg.cholesky(cov)
         for rows in _blocks(view):
             features = view.features(to_float64(view.samples.values[rows]))
-            squares_here = np.square(solve_triangular(lower, features.T, lower=True)).sum(axis=0)
+            squares_here = _squared_lengths(features, lower)
             # A row's own pull on the covariance shortens it; without the row it would be this long.
             squares[rows] += squares_here / np.maximum(1 - weights[rows] * squares_here / n, 0.05)
     return np.asarray(1 / np.maximum(1.0, squares / np.median(squares)))
