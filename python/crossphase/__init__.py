@@ -91,7 +91,7 @@ if TYPE_CHECKING:
         label_recoverability,
         label_signal_rank,
     )
-    from crossphase.labels import LabelMatrix, encode_labels
+    from crossphase.labels import LabelEncoder, LabelEncoding, LabelMatrix, encode_labels, label_encoder
     from crossphase.matching import RowMatch, match_rows
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
@@ -198,6 +198,8 @@ _HOME = {
     "InputValueError": "errors",
     "InputWarning": "errors",
     "JointObjective": "joint",
+    "LabelEncoder": "labels",
+    "LabelEncoding": "labels",
     "LabelMatrix": "labels",
     "LabelRecoverability": "label_tests",
     "MultiviewCrossAlignment": "multiview",
@@ -247,6 +249,7 @@ _HOME = {
     "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
     "information_decomposition": "information",
+    "label_encoder": "labels",
     "label_recoverability": "label_tests",
     "label_signal_rank": "label_tests",
     "largest_noise_gain": "gain_theory",
