@@ -56,7 +56,9 @@ def replace_file(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def _create_beside(path: Path) -> tuple[BinaryIO, Path | None]:
     """A new file in the same folder and its name; nameless where the system can: a killed process then leaves nothing."""
     if sys.platform == "linux" and Path("/proc/self/fd").is_dir():
-        with suppress(OSError):  # a file system without nameless files, or a folder that cannot be written: the next line tells
+        with suppress(
+            OSError
+        ):  # a file system without nameless files, or a folder that cannot be written: the next line tells
             return os.fdopen(os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666), "wb"), None
     name = _name_beside(path)
     return name.open("xb"), name

@@ -21,7 +21,7 @@ import numpy as np
 from crossphase.atomic_file import replace_file
 from crossphase.errors import InputValueError
 
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -97,7 +97,7 @@ def _write(stream: BinaryIO, tensors: Mapping[str, np.ndarray], metadata: Mappin
         digest.update(part)
         stream.write(part)
     for values in tensors.values():
-        content = memoryview(np.ascontiguousarray(values).reshape(-1)).cast("B") if values.size else b""
+        content = np.ascontiguousarray(values).reshape(-1).data.cast("B") if values.size else b""
         digest.update(content)
         stream.write(content)
     stream.seek(8 + _SEAL.start)
@@ -119,14 +119,16 @@ def _read(stream: io.BufferedIOBase, size: int, name: str) -> SafetensorsContent
     for key, entry in entries.items():
         dtype, shape, start, stop = _checked(entry, key, name)
         if start != end or stop > size - 8 - n_header:
-            raise _damaged(name, f"array {key!r} is not where the one before it ends, or ends behind the file's {size} bytes")
+            raise _damaged(
+                name, f"array {key!r} is not where the one before it ends, or ends behind the file's {size} bytes"
+            )
         end = stop
         try:
             values = np.empty(shape, dtype)
         except ValueError as error:  # too many dimensions, or too large beside a zero
             raise _damaged(name, f"array {key!r} has an impossible shape ({error})") from None
         if values.size:
-            content = memoryview(values.reshape(-1)).cast("B")
+            content = values.reshape(-1).data.cast("B")
             if stream.readinto(content) != len(content):
                 raise _damaged(name, f"array {key!r} ends too early")
             digest.update(content)
