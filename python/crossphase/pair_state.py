@@ -214,8 +214,8 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
                 if first < other_stop and other_first < stop:
                     raise InputValueError(
                         f"cannot merge: {other_name} and {name} both hold rows {max(first, other_first)} to "
-                        f"{min(stop, other_stop) - 1} (of {other_first} to {other_stop - 1} and of {first} to {stop - 1}). Make them "
-                        "of disjoint rows."
+                        f"{min(stop, other_stop) - 1} (of {other_first} to {other_stop - 1} and of {first} to {stop - 1}). "
+                        "Make them of disjoint rows."
                     )
             held.append(((first, stop), name))
         if merged is None:

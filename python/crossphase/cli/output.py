@@ -41,21 +41,26 @@ def check_targets(
     if html is not None:
         targets.append(("--html", html, (".html",)))
     for option, target, endings in targets:
-        if target.is_dir():
-            raise InputValueError(f"{option} must name a file; {target} is a directory.")
-        if target.suffix not in endings:
-            raise InputValueError(f"{option} must end in {', '.join(endings)}; got {target}.")
-        folder = target.resolve().parent
-        if not folder.is_dir():
-            raise InputValueError(f"{option}: the folder {folder} does not exist; create it first.")
-        if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
-            raise InputValueError(f"{option}: {target} cannot be written to.")
-        if target.exists() and not target.is_file():
-            raise InputValueError(f"{option}: {target} is not a regular file.")
-        if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
-            raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
+        check_target(option, target, endings, inputs)
     if plot is not None:
         _require_matplotlib()
+
+
+def check_target(option: str, target: Path, endings: tuple[str, ...], inputs: Sequence[Path] = ()) -> None:
+    """Refuse one file that cannot or should not be written."""
+    if target.is_dir():
+        raise InputValueError(f"{option} must name a file; {target} is a directory.")
+    if target.suffix not in endings:
+        raise InputValueError(f"{option} must end in {', '.join(endings)}; got {target}.")
+    folder = target.resolve().parent
+    if not folder.is_dir():
+        raise InputValueError(f"{option}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+        raise InputValueError(f"{option}: {target} cannot be written to.")
+    if target.exists() and not target.is_file():
+        raise InputValueError(f"{option}: {target} is not a regular file.")
+    if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
+        raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
 
 
 def write_json(text: str, target: str) -> None:
