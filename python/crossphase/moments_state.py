@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from crossphase import _core, safetensors_file
 from crossphase.errors import InputTypeError, InputValueError
-from crossphase.safetensors_file import SafetensorsContent
+from crossphase.safetensors_file import SafetensorsContent, description_in, metadata_of
 
 if TYPE_CHECKING:
     from crossphase.moments import CrossMoments
@@ -24,13 +23,13 @@ _SETTINGS: tuple[str, ...] = ()  # attributes that the constructor takes by name
 def save(moments: CrossMoments, path: str | os.PathLike[str]) -> None:
     """Write a state; see `CrossMoments.save`."""
     tensors, description = to_arrays(moments)
-    safetensors_file.write(path, tensors, sealed_metadata(_KIND, SCHEMA_VERSION, description))
+    safetensors_file.write(path, tensors, metadata_of(_KIND, SCHEMA_VERSION, description))
 
 
 def to_bytes(moments: CrossMoments) -> bytes:
     """The content of the file that `save` would make."""
     tensors, description = to_arrays(moments)
-    return safetensors_file.to_bytes(tensors, sealed_metadata(_KIND, SCHEMA_VERSION, description))
+    return safetensors_file.to_bytes(tensors, metadata_of(_KIND, SCHEMA_VERSION, description))
 
 
 def load(path: str | os.PathLike[str], n_threads: int | None) -> CrossMoments:
@@ -105,31 +104,5 @@ def from_arrays(
     return moments
 
 
-def sealed_metadata(kind: str, schema_version: int, description: Mapping[str, Any]) -> dict[str, str]:
-    """Strings that go with a file's arrays: what it is, by which library, and the description as JSON."""
-    return {
-        "format": kind,
-        "schema_version": str(schema_version),
-        "crossphase_version": _core.__version__,
-        "content": json.dumps(description, separators=(",", ":")),
-    }
-
-
-def read_description(content: SafetensorsContent, kind: str, schema_version: int, name: str) -> dict[str, Any]:
-    """The description in `sealed_metadata`, if it is of this kind and of a schema that is known here."""
-    metadata = content.metadata
-    if metadata.get("format") != kind:
-        raise InputValueError(f"{name} must hold a {kind}; it holds {metadata.get('format', 'something else')}.")
-    if metadata.get("schema_version") != str(schema_version):
-        raise InputValueError(
-            f"{name} has schema {metadata.get('schema_version')}, written by crossphase {metadata.get('crossphase_version')}; "
-            f"this is crossphase {_core.__version__}, which reads schema {schema_version}. Use that version, or a newer one."
-        )
-    description = json.loads(metadata["content"])
-    if not isinstance(description, dict):
-        raise InputValueError(f"{name} does not describe its {kind}.")
-    return description
-
-
 def _restored(content: SafetensorsContent, name: str, n_threads: int | None) -> CrossMoments:
-    return from_arrays(content.tensors, read_description(content, _KIND, SCHEMA_VERSION, name), name, n_threads)
+    return from_arrays(content.tensors, description_in(content, _KIND, SCHEMA_VERSION, name), name, n_threads)

@@ -17,9 +17,9 @@ from crossphase._scalars import check_integer
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.labels import LabelEncoding
 from crossphase.moments import CrossMoments
-from crossphase.moments_state import from_arrays, read_description, sealed_metadata, to_arrays
+from crossphase.moments_state import from_arrays, to_arrays
 from crossphase.row_sample import RowSample
-from crossphase.safetensors_file import SafetensorsContent
+from crossphase.safetensors_file import SafetensorsContent, description_in, metadata_of
 
 SCHEMA_VERSION = 1
 _KIND = "crossphase.PairState"
@@ -158,12 +158,12 @@ class PairState:
             "sample_capacity": self.sample.capacity,
             "moments": moments,
         }
-        return arrays, sealed_metadata(_KIND, SCHEMA_VERSION, description)
+        return arrays, metadata_of(_KIND, SCHEMA_VERSION, description)
 
     @classmethod
     def _restored(cls, content: SafetensorsContent, name: str, n_threads: int | None) -> Self:
         arrays = content.tensors
-        description = read_description(content, _KIND, SCHEMA_VERSION, name)
+        description = description_in(content, _KIND, SCHEMA_VERSION, name)
         try:
             encoding = description["label_encoding"]
             state = cls(

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from crossphase import _core
 from crossphase.atomic_file import replace_file
 from crossphase.errors import InputValueError
 
@@ -82,6 +83,35 @@ def read(path: str | os.PathLike[str]) -> SafetensorsContent:
 def from_bytes(data: bytes | bytearray | memoryview, name: str) -> SafetensorsContent:
     """As `read`, of the content of a file; `name` stands for the file in messages."""
     return _read(io.BytesIO(data), len(memoryview(data).cast("B")), name)
+
+
+def metadata_of(kind: str, schema_version: int, description: Mapping[str, Any]) -> dict[str, str]:
+    """Strings that go with a state's arrays: what it is, by which library, and its description as JSON."""
+    return {
+        "format": kind,
+        "schema_version": str(schema_version),
+        "crossphase_version": _core.__version__,
+        "content": json.dumps(description, separators=(",", ":")),
+    }
+
+
+def description_in(content: SafetensorsContent, kind: str, schema_version: int, name: str) -> dict[str, Any]:
+    """The description that `metadata_of` was given; raises InputValueError if it is of another kind or schema."""
+    metadata = content.metadata
+    if metadata.get("format") != kind:
+        raise InputValueError(f"{name} must hold a {kind}; it holds {metadata.get('format', 'something else')}.")
+    if metadata.get("schema_version") != str(schema_version):
+        raise InputValueError(
+            f"{name} has schema {metadata.get('schema_version')}, written by crossphase {metadata.get('crossphase_version')}; "
+            f"this is crossphase {_core.__version__}, which reads schema {schema_version}. Use that version, or a newer one."
+        )
+    try:
+        description = json.loads(metadata["content"])
+    except (KeyError, ValueError, RecursionError):
+        description = None
+    if not isinstance(description, dict):
+        raise InputValueError(f"{name} does not describe its {kind}.")
+    return description
 
 
 def _write(stream: BinaryIO, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:

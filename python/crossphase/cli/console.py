@@ -23,8 +23,8 @@ from crossphase.errors import InputTypeError, InputValueError, InputWarning, Out
 from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
-    from crossphase.summarize import Progress as RowProgress
     from crossphase.pairwise import PairwiseDiagnosis
+    from crossphase.summarize import Progress as RowProgress
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
