@@ -34,11 +34,23 @@ class NpyHeader(NamedTuple):
         return count * self.dtype.itemsize
 
 
-def open_npy(file: WatchedFile, spec: str) -> PlainRows:
+def open_npy(file: WatchedFile, member: str, spec: str) -> PlainRows:
     """The matrix of a .npy file."""
+    if member:
+        raise InputValueError(f"{file.name}: {file.path} is one array and has no {member!r}.")
     header = read_header(file.read_bytes(0, MOST_HEADER_BYTES), file.name, file.path)
+    refuse_objects(header, file.name, file.path)
     shape = header.shape
     return PlainRows(spec, file, header.n_bytes, shape, header.dtype, header.is_fortran)  # type: ignore[arg-type]
+
+
+def refuse_objects(header: NpyHeader, name: str, where: object) -> None:
+    """Raise InputTypeError if the values are pickled."""
+    if header.dtype.hasobject:
+        raise InputTypeError(
+            f"{name}: {where} holds pickled Python objects, which are never loaded: they could run any code. Save a plain "
+            "array instead, e.g. numpy.save(path, array.astype('float32')), or strings as array.astype(str)."
+        )
 
 
 def read_header(start: bytes, name: str, where: object) -> NpyHeader:
@@ -54,11 +66,6 @@ def read_header(start: bytes, name: str, where: object) -> NpyHeader:
             shape, is_fortran, dtype = read(stream)
     except Exception as error:  # NumPy's header parser raises what Python's tokenizer does
         raise InputValueError(f"{name}: {where} is not a whole .npy file ({error}).") from error
-    if dtype.hasobject:
-        raise InputTypeError(
-            f"{name}: {where} holds pickled Python objects, which are never loaded: they could run any code. Save a plain "
-            "array instead, e.g. numpy.save(path, array.astype('float32')), or strings as array.astype(str)."
-        )
     if any(isinstance(size, bool) or size < 0 for size in shape):
         raise InputValueError(f"{name}: {where} is not a whole .npy file (its header says shape {shape}).")
     return NpyHeader(shape, is_fortran, dtype, stream.tell())

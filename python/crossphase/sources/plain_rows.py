@@ -92,7 +92,7 @@ class PlainRows:
     def _fill(self, values: np.ndarray, position: int, first: int, stop: int) -> None:
         if not values.size:
             return
-        n_read = self.file.read_into(memoryview(values).cast("B"), position)
+        n_read = self.file.read_into(values.data.cast("B"), position)
         if n_read < values.nbytes:
             raise InputValueError(
                 f"{self.name}: {self.where} ended while rows {first} to {stop} were read: {n_read} of {values.nbytes} bytes came."
