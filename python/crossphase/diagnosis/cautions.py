@@ -89,7 +89,7 @@ def subspace_cautions(
 ) -> list[DiagnosisWarning]:
     """Why the numbers of the subspace method may mean less than they seem to, and what is wrong with the rows."""
     found: list[DiagnosisWarning] = []
-    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
+    n, p, q = pair.n_samples, pair.x.n_prepared, pair.y.n_prepared
     if pairing is not None:
         if not pairing.is_intact:
             found.append(DiagnosisWarning(f"pairing_{pairing.verdict}", pairing.reason))
@@ -98,8 +98,8 @@ def subspace_cautions(
         found.append(
             DiagnosisWarning(
                 "no_shared_signal",
-                f"The views correlate no more than chance (p = {shared.p_values[0]:.2g}); with {n} pairs a correlation below "
-                f"about {shared.smallest_detectable:.2g} would not show.",
+                f"The views correlate no more than chance (p = {shared.p_values[0]:.2g}); with {shared.n_samples} pairs a "
+                f"correlation below about {shared.smallest_detectable:.2g} would not show.",
             )
         )
     if not subspace.n_directions:
@@ -204,7 +204,7 @@ def _about_scaling(pair: PreparedPair, subspace: SubspaceAnalysis) -> list[Diagn
 
 def _about_sizes(pair: PreparedPair, smallest_signal: float, null_level: float) -> list[DiagnosisWarning]:
     found = []
-    n, n_prepared = pair.x.samples.n_samples, pair.x.n_prepared + pair.y.n_prepared
+    n, n_prepared = pair.n_samples, pair.x.n_prepared + pair.y.n_prepared
     if n < 10 * n_prepared:
         found.append(
             DiagnosisWarning(

@@ -97,7 +97,7 @@ def evidence_from_components(
     )
     recoveries = {Objective.ALIGN: ca, Objective.PREDICT_Y_FROM_X: cp, Objective.PREDICT_X_FROM_Y: cp_reverse}
     composite = derive_composite(components, rule)
-    nulls = null_correlations(pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared)
+    nulls = null_correlations(pair.n_samples, pair.x.n_prepared, pair.y.n_prepared)
     return Evidence(
         regime=classify(ca.delta, cp.delta),
         regime_reverse=classify(ca.delta, cp_reverse.delta),
@@ -207,7 +207,7 @@ def evidence_from_subspace(
         ),
         regime_probabilities=subspace.regime_probabilities if subspace.n_directions else None,
         regime_probabilities_reverse=subspace.regime_probabilities_reverse if subspace.n_directions else None,
-        n_pairs_to_decide=_n_pairs_to_decide((ca, cp), x.n_samples),
+        n_pairs_to_decide=_n_pairs_to_decide((ca, cp), pair.n_samples),
         subspace=subspace,
         rehearsal=rehearsal,
         shared_signal=shared,
