@@ -16,9 +16,8 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from crossphase.cli.output import OutputError
 from crossphase.diagnosis import Diagnosis
-from crossphase.errors import InputTypeError, InputValueError, InputWarning
+from crossphase.errors import InputTypeError, InputValueError, InputWarning, OutputError
 from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:

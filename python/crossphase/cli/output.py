@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossphase.atomic_file import replace_file
 from crossphase.errors import InputValueError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ JsonOption = Annotated[
     typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - prints it instead of the table."),
 ]
 PLOT_FORMATS = (".png", ".svg", ".pdf")
-
-
-class OutputError(Exception):
-    """A result could not be written; the message says where and why."""
 
 
 def check_targets(
@@ -77,28 +73,8 @@ def write_plot(figure: Figure, target: Path) -> None:
 
 
 def write_file(content: bytes, target: Path) -> None:
-    """Write beside the target, flush to disk, rename: whoever looks sees the old file or the new one, whole.
-
-    A symbolic link stays one; the file it points to is replaced.
-    """
-    target = target.resolve()
-    try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"{target} could not be written ({error.strerror}); an older file there is unchanged."
-        ) from error
+    with replace_file(target) as stream:
+        stream.write(content)
 
 
 def _require_matplotlib() -> None:
@@ -106,9 +82,3 @@ def _require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError('--plot needs matplotlib: pip install "crossphase[report]"') from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

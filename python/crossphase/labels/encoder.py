@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -132,6 +134,13 @@ class LabelEncoder:
         """The labels of some rows, in that order, in the same columns; -1 is a row without a label."""
         is_labelled = (positions >= 0) & self.is_labelled[positions]
         return replace(self, is_labelled=is_labelled, _values=tuple(values[positions] for values in self._values))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all rows and of what their columns mean."""
+        digest = hashlib.sha256(json.dumps(self.encoding.to_dict()).encode())
+        for values in (self.is_labelled, *self._values):
+            digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()
 
 
 def label_encoder(labels: Any, *, allow_missing: bool = True) -> LabelEncoder:
