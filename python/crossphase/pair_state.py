@@ -65,7 +65,7 @@ class PairState:
     @property
     def precision(self) -> str:
         """Of the products of the moments."""
-        return "f64"  # the only one that CrossMoments has
+        return precision_of(self.moments)
 
     @property
     def n_label_columns(self) -> int:
@@ -185,6 +185,11 @@ class PairState:
         return state
 
 
+def precision_of(moments: CrossMoments) -> str:  # noqa: ARG001
+    """Precision of the products of these moments."""
+    return "f64"  # the only one there is
+
+
 def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
     """One state of the rows of several, which are taken one at a time and stay as they are.
 
@@ -209,8 +214,8 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
                 if first < other_stop and other_first < stop:
                     raise InputValueError(
                         f"cannot merge: {other_name} and {name} both hold rows {max(first, other_first)} to "
-                        f"{min(stop, other_stop) - 1} (they have rows {other_first} to {other_stop - 1} and {first} to {stop - 1}). "
-                        "Make them of disjoint rows."
+                        f"{min(stop, other_stop) - 1} (of {other_first} to {other_stop - 1} and of {first} to {stop - 1}). Make them "
+                        "of disjoint rows."
                     )
             held.append(((first, stop), name))
         if merged is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,7 +14,7 @@ from crossphase.sources.source import RowSource
 
 def blocks(
     source_x: RowSource, source_y: RowSource, first: int, stop: int, n_rows: int
-) -> Iterator[tuple[int, list[np.ndarray]]]:
+) -> Generator[tuple[int, list[np.ndarray]], None, None]:
     """Rows ``first`` to ``stop - 1`` of both sources as ``(start, [rows of x, rows of y])``, in order.
 
     Blocks end at multiples of `n_rows`, so that a pass resumed at any row meets the same boundaries; two blocks of each
@@ -36,7 +36,9 @@ def blocks(
     return _read(sources, first, stop, n_rows)
 
 
-def _read(sources: list[RowSource], first: int, stop: int, n_rows: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+def _read(
+    sources: list[RowSource], first: int, stop: int, n_rows: int
+) -> Generator[tuple[int, list[np.ndarray]], None, None]:
     def block_end(start: int) -> int:
         return min((start // n_rows + 1) * n_rows, stop)
 
