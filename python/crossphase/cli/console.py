@@ -84,14 +84,14 @@ def row_progress() -> Iterator[Callable[[RowProgress], None] | None]:
     if not console.is_terminal:
         yield None
         return
-    columns = (BarColumn(), TextColumn("{task.percentage:>3.0f} % of {task.total:,.0f} rows  {task.description}"))
-    with Progress(*columns, console=console, transient=True) as bars:
-        bar = bars.add_task("", total=None)
+    with Progress(BarColumn(24), TextColumn("{task.description}"), console=console, transient=True) as bars:
+        bar = bars.add_task("reading", total=None)
 
         def show(now: RowProgress) -> None:
+            share, rate = now.done_rows / now.total_rows, now.bytes_per_second / 1e6
             left = timedelta(seconds=round(now.seconds_left))
-            rate = f"{now.bytes_per_second / 1e6:,.0f} MB/s  {left} left"
-            bars.update(bar, completed=now.done_rows, total=now.total_rows, description=rate)
+            told = f"{share:4.0%} of {now.total_rows:,} rows  {rate:,.0f} MB/s  {left} left"
+            bars.update(bar, completed=now.done_rows, total=now.total_rows, description=told)
 
         yield show
 
