@@ -61,7 +61,7 @@ def test_files_arrays_and_dask_arrays_side_by_side(scheduler, tmp_path):
 @pytest.mark.parametrize("dtype", row_files.DTYPES)
 def test_dtypes_arrive_as_they_are(scheduler, dtype):
     x, y = row_files.matrix(3000, 5, dtype), row_files.matrix(3000, 2, "float64")
-    state = on_dask.summarize_pair(da.from_array(x, chunks=1000), y, rows_per_task=1024)
+    state = on_dask.summarize_pair(da.from_array(x, chunks=1000), da.from_array(y.astype(">f8")), rows_per_task=1024)
     assert state.dataset.dtype_x == dtype
     assert state.to_bytes() == summarize_pair(x, y).to_bytes()
 

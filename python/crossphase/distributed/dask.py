@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from crossphase._scalars import check_integer
-from crossphase.errors import InputValueError
+from crossphase.distributed.dask_rows import BlockRows, DaskRows, is_dask_array
 from crossphase.labels import LabelEncoder
 from crossphase.pair_state import PairState
 from crossphase.paired_rows import open_pair
 from crossphase.samples import as_samples
 from crossphase.sources import RowSource
-from crossphase.sources.array_rows import ArrayRows, fingerprint_of_pieces, piece_ranges
+from crossphase.sources.array_rows import ArrayRows, fingerprint_of_pieces
 from crossphase.sources.optional import load
-from crossphase.sources.source import check_shape
 from crossphase.summarize import summarize_pair as summarize_here
+
+__all__ = ["is_dask_array", "summarize_pair"]
 
 _GRID_ROWS = 1024  # the moments' own: a task that ends on it sends whole nodes of their tree
 _TASK_BYTES = 2**28  # of X and Y; many times what the state takes that a task sends back
-
-
-def is_dask_array(values: Any) -> bool:
-    """Whether `values` is a dask array; does not import dask."""
-    module = sys.modules.get("dask.array")
-    return module is not None and isinstance(values, module.Array)
 
 
 def summarize_pair(
@@ -85,59 +77,17 @@ def summarize_pair(
     ]
     while len(states) > 1:
         states = [merge(*states[i : i + 2]) if i + 1 < len(states) else states[i] for i in range(0, len(states), 2)]
-    pieces = [_pieces(source) for source in (pair.x, pair.y)]
+    lazy = {side: source for side, source in (("x", pair.x), ("y", pair.y)) if isinstance(source, DaskRows)}
     # One computation, so that the chunks that the pieces are cut from are not made twice.
-    wanted = [states[0], *pieces]
+    wanted = [states[0], *(dask.delayed(source.pieces()) for source in lazy.values())]
     state: PairState
     state, *pieces = dask.compute(*wanted) if client is None else client.gather(client.compute(wanted))
-    fingerprints = {
-        f"fingerprint_{side}": fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, cut)
-        for side, source, cut in zip("xy", (pair.x, pair.y), pieces, strict=True)
-        if isinstance(source, _DaskRows)
-    }
-    return dataclasses.replace(state, dataset=dataclasses.replace(state.dataset, **fingerprints))
-
-
-class _DaskRows:
-    """Shape and dtype of a dask array as those of a `RowSource`, whose rows only the workers read."""
-
-    def __init__(self, array: Any, name: str) -> None:
-        if any(size != size for size in array.shape):  # noqa: PLR0124  (dask's unknown sizes are NaN)
-            raise InputValueError(f"{name} has chunks of unknown size; call {name}.compute_chunk_sizes() first.")
-        self.spec = array
-        self.name = name
-        self.n_samples, self.n_features = check_shape(array.shape, name, "the dask array")
-        self.dtype = as_samples(np.zeros((1, self.n_features), array.dtype), name).values.dtype
-
-    def read(self, first: int, stop: int) -> np.ndarray:
-        """Rows of the array, made in this process."""
-        return ArrayRows(self.spec[first:stop].compute(), self.name).read(0, stop - first)
-
-    def fingerprint(self) -> str:
-        """Not known before the workers are done: they cut the pieces."""
-        return ""
-
-    def require_unchanged(self) -> None:
-        """Nothing to compare with."""
-
-
-class _BlockRows(ArrayRows):
-    """Rows `first` and following of an array that is elsewhere."""
-
-    def __init__(self, block: np.ndarray, name: str, first: int, n_samples: int) -> None:
-        super().__init__(block, name)
-        self._first, self._n_samples = first, n_samples
-
-    @property
-    def n_samples(self) -> int:
-        return self._n_samples
-
-    def read(self, first: int, stop: int) -> np.ndarray:
-        return np.array(self._values[first - self._first : stop - self._first], dtype=self._dtype, order="C")
-
-    def fingerprint(self) -> str:
-        """Not known here."""
-        return ""
+    dataset = state.dataset
+    for (side, source), cut in zip(lazy.items(), pieces, strict=True):
+        rows = (ArrayRows(piece, source.name).read(0, len(piece)) for piece in cut)  # in native byte order
+        fingerprint = fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, rows)
+        dataset = dataclasses.replace(dataset, **{f"fingerprint_{side}": fingerprint})  # type: ignore[arg-type]
+    return dataclasses.replace(state, dataset=dataset)
 
 
 def _summarize_rows(
@@ -145,7 +95,7 @@ def _summarize_rows(
 ) -> PairState:
     """The state of some rows, on a worker: x and y are sources of all rows, or these rows themselves."""
     x, y = (
-        values if isinstance(values, RowSource) else _BlockRows(values, name, rows[0], n_samples)
+        values if isinstance(values, RowSource) else BlockRows(values, name, rows[0], n_samples)
         for values, name in ((x, "X"), (y, "Y"))
     )
     return summarize_here(x, y, labels, rows=rows, precision=precision, n_threads=n_threads)
@@ -159,7 +109,7 @@ def _described(values: Any, name: str) -> Any:
         values = values.spec
     if not is_dask_array(values):
         values = load("dask.array", "crossphase.distributed.dask").from_array(as_samples(values, name).array)
-    return _DaskRows(values, name)
+    return DaskRows(values, name)
 
 
 def _task_rows(rows_per_task: int | None, row_bytes: int) -> int:
@@ -169,15 +119,6 @@ def _task_rows(rows_per_task: int | None, row_bytes: int) -> int:
 
 def _blocks(source: RowSource, n_rows: int, n_tasks: int) -> Sequence[Any]:
     """What each task gets of a source: the rows, or what to open."""
-    if isinstance(source, _DaskRows):
+    if isinstance(source, DaskRows):
         return list(source.spec.rechunk({0: n_rows, 1: -1}).to_delayed().ravel())
     return [source] * n_tasks
-
-
-def _pieces(source: RowSource) -> list[Any]:
-    """The rows that a fingerprint is made of, not yet computed; none where the workers have the fingerprint."""
-    if not isinstance(source, _DaskRows):
-        return []
-    return [
-        source.spec[first:stop] for first, stop in piece_ranges((source.n_samples, source.n_features), source.dtype)
-    ]
