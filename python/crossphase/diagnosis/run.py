@@ -353,7 +353,7 @@ def _prepared(
 
     Where it was left to us and rows are few, of so many principal components as they can carry.
     """
-    moments = CrossMoments(x.n_features, y.n_features, n_threads=n_threads, backend=backend)
+    moments = CrossMoments(x.n_features, y.n_features, precision="f64", n_threads=n_threads, backend=backend)
     moments._update_checked([x, y])
     if not isinstance(asked, str):
         pair = prepare_pair(x, y, moments, standardize=standardize, reduce=asked)

@@ -280,7 +280,7 @@ def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarra
 
 
 def _weighted_covariances(pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None) -> Covariances:
-    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, n_threads=n_threads, backend=backend)
+    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, precision="f64", n_threads=n_threads, backend=backend)
     for rows in _blocks(pair.x if pair.x.samples.n_features > pair.y.samples.n_features else pair.y):
         parts = (_weighted(pair.x, rows, weights), _weighted(pair.y, rows, weights))
         moments._update_checked([Samples(part, "") for part in parts])
