@@ -119,13 +119,16 @@ bool is_block_moments(const BlockMoments& block, std::ptrdiff_t n_columns) {
            block.scatter.size() == static_cast<std::size_t>(tile_number(n_panels, 0) * kTileSize);
 }
 
-double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j) {
-    if (j > i) {
-        std::swap(i, j);
+void unpack_scatter(const BlockMoments& block, MatrixView<double> scatter) {
+    for (std::ptrdiff_t i = 0; i < scatter.n_rows; ++i) {
+        for (std::ptrdiff_t first = 0; first <= i; first += kPanelWidth) {
+            const double* tile = block.scatter.data() + tile_number(i / kPanelWidth, first / kPanelWidth) * kTileSize;
+            const std::ptrdiff_t last = std::min(first + kPanelWidth, i + 1);
+            for (std::ptrdiff_t j = first; j < last; ++j) {
+                scatter(i, j) = scatter(j, i) = tile[(i % kPanelWidth) * kPanelWidth + (j - first)];
+            }
+        }
     }
-    const std::ptrdiff_t tile = tile_number(i / kPanelWidth, j / kPanelWidth);
-    return block
-        .scatter[static_cast<std::size_t>(tile * kTileSize + (i % kPanelWidth) * kPanelWidth + j % kPanelWidth)];
 }
 
 }  // namespace crossphase::cpu

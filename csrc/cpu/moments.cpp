@@ -321,11 +321,7 @@ std::ptrdiff_t CrossMoments::summarize(std::span<double> mean, MatrixView<double
         throw std::invalid_argument("the outputs do not have the state's number of columns");
     }
     std::copy_n(sum->mean.begin(), mean.size(), mean.begin());
-    for (std::ptrdiff_t i = 0; i < n_columns_; ++i) {
-        for (std::ptrdiff_t j = 0; j < n_columns_; ++j) {
-            scatter(i, j) = scatter_at(*sum, i, j);
-        }
-    }
+    unpack_scatter(*sum, scatter);
     return sum->n_samples;
 }
 

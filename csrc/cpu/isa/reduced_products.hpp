@@ -39,7 +39,7 @@ struct Centring {
 };
 
 struct ReducedProducts {
-    // sums[j] += sum_i d, squares[j] += sum_i d^2 with d = v - origin[j], for n_columns columns.
+    // sums[j] += sum_i d, squares[j] += sum_i d^2 with d = v - origin[j], for at most 32 columns.
     void (*add_sums)(const Strip& strip, std::ptrdiff_t n_columns, const double* origin, double* sums, double* squares);
 
     // Centred values of at most 32 columns as one strip of a panel.

@@ -54,33 +54,41 @@ constexpr std::ptrdiff_t width_of() {
     return type == StripType::float64 ? 8 : type == StripType::float32 ? 4 : 2;
 }
 
-// At most eight values; zeros past the last column.
+// Columns 8 g ... 8 g + 7 of a row of n_columns; zeros past the last.
 template <StripType type>
-inline Doubles load_some(const char* at, std::ptrdiff_t count) {
+inline Doubles load_group(const char* row, int g, std::ptrdiff_t n_columns) {
+    const char* at = row + 8 * g * width_of<type>();
+    const std::ptrdiff_t count = n_columns - 8 * g;
+    if (count >= 8) {
+        return load_eight<type>(at);
+    }
     char eight[64] = {};
-    __builtin_memcpy(eight, at, static_cast<std::size_t>(count * width_of<type>()));
+    if (count > 0) {
+        __builtin_memcpy(eight, at, static_cast<std::size_t>(count * width_of<type>()));
+    }
     return load_eight<type>(eight);
 }
 
+// Up to 32 columns side by side: additions of one wait for each other, those of several do not.
 template <StripType type>
 inline void add_sums_of(const Strip& strip, std::ptrdiff_t n_columns, const double* origin, double* sums,
                         double* squares) {
-    const auto* first = static_cast<const char*>(strip.data);
-    for (std::ptrdiff_t j = 0; j < n_columns; j += 8) {
-        const std::ptrdiff_t count = n_columns - j < 8 ? n_columns - j : 8;
-        Doubles from = {}, sum = {}, square = {};
-        __builtin_memcpy(&from, origin + j, static_cast<std::size_t>(count) * sizeof(double));
-        const char* at = first + j * width_of<type>();
-        for (std::ptrdiff_t i = 0; i < strip.n_rows; ++i, at += strip.row_stride) {
-            const Doubles d = (count == 8 ? load_eight<type>(at) : load_some<type>(at, count)) - from;
-            sum += d;
-            square += d * d;
-        }
-        for (std::ptrdiff_t k = 0; k < count; ++k) {
-            sums[j + k] += sum[k];
-            squares[j + k] += square[k];
+    const auto bytes = static_cast<std::size_t>(n_columns) * sizeof(double);
+    Doubles from[kGroups] = {}, sum[kGroups] = {}, square[kGroups] = {};
+    __builtin_memcpy(from, origin, bytes);
+    __builtin_memcpy(sum, sums, bytes);
+    __builtin_memcpy(square, squares, bytes);
+    const auto* at = static_cast<const char*>(strip.data);
+    for (std::ptrdiff_t i = 0; i < strip.n_rows; ++i, at += strip.row_stride) {
+#pragma GCC unroll 4
+        for (int g = 0; g < kGroups; ++g) {
+            const Doubles d = load_group<type>(at, g, n_columns) - from[g];
+            sum[g] += d;
+            square[g] += d * d;
         }
     }
+    __builtin_memcpy(sums, sum, bytes);
+    __builtin_memcpy(squares, square, bytes);
 }
 
 void add_sums(const Strip& strip, std::ptrdiff_t n_columns, const double* origin, double* sums, double* squares) {
@@ -114,13 +122,7 @@ template <StripType type>
 inline void centre_row(const char* at, std::ptrdiff_t n_columns, const PanelCentring& panel, Floats (&values)[2]) {
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
-        const std::ptrdiff_t count = n_columns - 8 * g;
-        Doubles eight = {};
-        if (count >= 8) {
-            eight = load_eight<type>(at + 8 * g * width_of<type>());
-        } else if (count > 0) {
-            eight = load_some<type>(at + 8 * g * width_of<type>(), count);
-        }
+        const Doubles eight = load_group<type>(at, g, n_columns);
         const HalfFloats centred = __builtin_convertvector((eight - panel.shift[g]) * panel.scale[g], HalfFloats);
         __builtin_memcpy(reinterpret_cast<char*>(values) + 32 * g, &centred, sizeof centred);
     }

@@ -36,6 +36,7 @@ void append_block(BlockMoments& block, std::span<const SampleView> parts, Precis
 // Whether the vectors have the sizes that moments of this many columns have.
 bool is_block_moments(const BlockMoments& block, std::ptrdiff_t n_columns);
 
-double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j);
+// The scatter as a full matrix, D x D.
+void unpack_scatter(const BlockMoments& block, MatrixView<double> scatter);
 
 }  // namespace crossphase::cpu
