@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 import numpy as np
 
+from crossphase import moments_state
 from crossphase._scalars import check_integer
 from crossphase.errors import InputValueError
 from crossphase.joint_moments import JointMoments
@@ -92,6 +94,32 @@ class CrossMoments(JointMoments):
             raise InputValueError("labels were given, but this CrossMoments was made with n_labels=0.")
         self._take({"X": X, "Y": Y} if labels is None else {"X": X, "Y": Y, "labels": labels})
         return self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the state as a safetensors file; rows that follow after `load` give the same bytes as without.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written; one that is there is unchanged.
+        InputTypeError
+            The state is of the reference backend, which keeps every row.
+        """
+        moments_state.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> CrossMoments:
+        """Read what `save` wrote; raises InputValueError if it is damaged, something else, or of a newer schema."""
+        return moments_state.load(path, n_threads)
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` would make."""
+        return moments_state.to_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, n_threads: int | None = None) -> CrossMoments:
+        """The state that `to_bytes` was given."""
+        return moments_state.from_bytes(data, n_threads)
 
     @property
     def n_features_x(self) -> int:
