@@ -86,13 +86,15 @@ def from_arrays(
 
     try:
         widths = description["widths"]
-        moments = CrossMoments(*widths, precision=description["precision"], n_threads=n_threads, backend="cpu")
+        n_columns, next_row, *_ = description["leading"]
+        moments = CrossMoments(
+            *widths, first_row=next_row, precision=description["precision"], n_threads=n_threads, backend="cpu"
+        )
         trees = [
             (*place, *(arrays[f"moments.tree_{place[0]}.{number}"] for number in range(2)))
             for place in description["trees"]
         ]
         partial_rows = [(row, arrays[f"moments.rows_{row}"]) for row in description["partial_rows"]]
-        n_columns, *_ = description["leading"]
         if n_columns != sum(widths):
             raise ValueError(f"it has {n_columns} columns, not {' + '.join(map(str, widths))}")
         state = _core.cpu.CrossMoments.__new__(_core.cpu.CrossMoments)
