@@ -84,6 +84,9 @@ def test_options_reach_the_library(files):
     settings = json.loads(done.stdout)["settings"]
     assert settings == {
         "method": "components",
+        "source": "memory",
+        "precision": "f64",
+        "n_sample_rows": None,
         "standardize": True,
         "reduce_x": 20,
         "reduce_y": 20,
