@@ -225,11 +225,16 @@ def test_rows_matched_by_name(files: Path) -> None:
     assert state.moments.to_bytes() == direct.to_bytes()
     assert np.array_equal(state.sample.Y, np.load(y)[rows][state.sample.positions])
     assert state.dataset.n_samples == N - 500
+    assert state.dataset.unmatched == (
+        f"8500 pairs matched by id, {8500 - is_labelled.sum()} of them without a label; left out: 500 rows of X, 70 of Y, "
+        f"{3000 - is_labelled.sum()} labels."
+    )
     assert state.dataset.n_labelled == is_labelled.sum()
     # Two lists of ids: the labels are those of the rows of X.
     known = summarize_pair(x, files / "y2.npy", [("even", "odd")[i % 2] for i in range(N)], ids=(ids_x, ids_y))
     assert np.array_equal(known.sample.labels[:, 1], rows[known.sample.positions] % 2)
     assert known.dataset.fingerprint_y == state.dataset.fingerprint_y
+    assert summarize_pair(x, y, ids=(ids_x, ids_x)).dataset.unmatched is None
     swapped = summarize_pair(x, files / "y2.npy", ids=(ids_x, ids_y[::-1]))
     assert swapped.dataset.fingerprint_y != state.dataset.fingerprint_y
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from crossphase.cli.console import row_progress
+from crossphase.cli.console import progress
 from crossphase.cli.inputs import read_given_labels, read_row_names
 from crossphase.cli.output import check_target
 from crossphase.errors import InputValueError
@@ -58,7 +58,7 @@ def moments(
     given += [*(labels or ()), *(path for path in row_files.values() if path is not None)]
     check_target("--output", output, _ENDINGS, given)
     partial = output.with_name(output.name + ".partial")
-    with row_progress() as progress:
+    with progress("reading") as show_rows:
         state = summarize_pair(
             x,
             y,
@@ -68,7 +68,7 @@ def moments(
             precision=precision,
             checkpoint=partial,
             checkpoint_every_s=checkpoint_every,
-            progress=progress,
+            progress=show_rows,
             n_threads=n_threads,
         )
     state.save(output)
@@ -106,6 +106,8 @@ def _report(state: PairState, output: Path) -> None:
         f"{output}: rows {_listed(state.row_ranges)} of {dataset.n_samples}, {dataset.n_features_x} + "
         f"{dataset.n_features_y} features, {state.n_label_columns} label columns."
     )
+    if dataset.unmatched is not None:
+        print(dataset.unmatched)
     if not state.is_complete:
         print(f"Missing: rows {_listed(state.missing_ranges)}.")
 
