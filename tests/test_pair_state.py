@@ -57,8 +57,7 @@ def test_bytes_do_not_depend_on_shards_threads_or_merge_order(plan: problems.Sha
     data = pair(n)
     cuts = sorted({*plan.cuts[:-1], n})
     states = [
-        summarize_pair(*data, rows=(first, stop), n_threads=1 + stop % 3)
-        for first, stop in itertools.pairwise(cuts)
+        summarize_pair(*data, rows=(first, stop), n_threads=1 + stop % 3) for first, stop in itertools.pairwise(cuts)
     ]
     expected = summarize_pair(*data).to_bytes()
     assert states[0].merge(*states[1:]).to_bytes() == expected

@@ -77,7 +77,9 @@ def test_every_sample_type_is_kept_as_it_is(dtype: str) -> None:
     parts = problems.generator(3).standard_normal((2, 1500, 3))
     X, Y = (problems.CASTS[dtype](part) if dtype in problems.CASTS else part.astype(dtype) for part in parts)
     state = summarize_pair(X, Y)
-    expected = CrossMoments(3, 3).update(problems.exact_float64(X), problems.exact_float64(Y))
+    expected = CrossMoments(3, 3, precision=state.precision).update(
+        problems.exact_float64(X), problems.exact_float64(Y)
+    )
     assert state.moments.to_bytes() == expected.to_bytes()
     bits = X.view(np.uint16) if dtype.startswith("bf") else X.astype(X.dtype.newbyteorder("="))
     for held in (state.sample.X, PairState.from_bytes(state.to_bytes()).sample.X):

@@ -66,7 +66,7 @@ class PairState:
     @property
     def precision(self) -> str:
         """Of the products of the moments."""
-        return precision_of(self.moments)
+        return self.moments.precision
 
     @property
     def n_label_columns(self) -> int:
@@ -184,11 +184,6 @@ class PairState:
         except (KeyError, TypeError, ValueError) as error:
             raise InputValueError(f"{name} does not hold the pair's state that it should ({error}).") from error
         return state
-
-
-def precision_of(moments: CrossMoments) -> str:  # noqa: ARG001
-    """Precision of the products of these moments."""
-    return "f64"  # the only one there is
 
 
 def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
