@@ -372,6 +372,7 @@ def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -
         ((x, files / "z.npy", labels), {}, "is of another data set: Y differs in its content"),
         ((x, y), {}, "is of another data set: only one has labels"),
         ((x, y, labels), {"rows": (1000, N)}, "holds rows 0 to 4999; this pass is over rows 1000 to 8999"),
+        ((x, y, labels), {"precision": "f32"}, "has precision f64; this pass has f32"),
         ((x, y, labels), {"rows": (0, 4000)}, "holds rows 0 to 4999; this pass is over rows 0 to 3999"),
     ]
     for data, options, sentence in refused:
