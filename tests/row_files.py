@@ -1,5 +1,7 @@
 """Writers of one matrix in every format that `crossphase.sources` reads, for tests."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -144,7 +146,7 @@ def _directory(write):
     def write_shards(path, values):
         path.mkdir()
         bounds = [0, 1, 30, 31, len(values)]
-        for shard, (first, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+        for shard, (first, stop) in enumerate(itertools.pairwise(bounds)):
             write(path / f"part_{shard * 5}", values[first:stop])  # part_5 comes before part_10
         return path
 

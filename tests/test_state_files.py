@@ -205,12 +205,17 @@ def test_a_link_stays_and_what_it_points_to_is_replaced(folder: Path) -> None:
     assert (folder / "real").read_bytes() == b"new"
 
 
+def write_half(target: Path, error: BaseException) -> None:
+    with replace_file(target) as stream:
+        stream.write(b"half")
+        raise error
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("bug"), MemoryError()])
 def test_an_exception_on_the_way_leaves_the_old_file(folder: Path, error: BaseException) -> None:
     (folder / "target").write_bytes(b"old")
-    with pytest.raises(type(error)), replace_file(folder / "target") as stream:
-        stream.write(b"half")
-        raise error
+    with pytest.raises(type(error)):
+        write_half(folder / "target", error)
     assert (folder / "target").read_bytes() == b"old"
     assert listing(folder) == ["target"]
 
@@ -239,7 +244,7 @@ def test_the_file_is_on_disk_before_its_name_and_the_name_at_the_end(
     fsync, replace = os.fsync, Path.replace
 
     def seen_fsync(descriptor: int) -> None:
-        order.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        order.append("folder" if Path(f"/proc/self/fd/{descriptor}").is_dir() else "file")
         fsync(descriptor)
 
     def seen_replace(path: Path, target: Path) -> Path:
@@ -282,7 +287,7 @@ def test_a_full_disk_leaves_the_old_state(tmp_path: Path) -> None:
     target = tmp_path / "a.safetensors"
     CrossMoments(1, 1).update(np.ones((2, 1)), np.ones((2, 1))).save(target)
     old = target.read_bytes()
-    script = f"import numpy as np, crossphase; ones = np.ones((1024, 30)); m = crossphase.CrossMoments(30, 30).update(ones, ones)"
+    script = "import numpy as np, crossphase; ones = np.ones((1024, 30)); m = crossphase.CrossMoments(30, 30).update(ones, ones)"
     done = subprocess.run(
         [sys.executable, "-c", f"{script}; m.save({str(target)!r})"],
         capture_output=True,

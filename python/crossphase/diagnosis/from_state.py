@@ -118,7 +118,7 @@ def _about_sample(state: PairState, options: DiagnosisOptions) -> DiagnosisWarni
     parts += ["pairing audit", "test for shared signal"] if options.audit else []
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     sentence = (
-        f"{listed[0].upper()}{listed[1:]} are from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
+        f"{listed[0].upper()}{listed[1:]} {'is' if len(parts) == 1 else 'are'} from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
         "separation ratios from all."
     )
     if options.audit:

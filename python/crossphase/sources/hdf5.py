@@ -115,7 +115,7 @@ class DenseRows(ForwardRows):
             with open_file(
                 self.file
             ) as h5:  # not kept open: HDF5's state does not survive a fork, and it locks out writers
-                values = find(h5, self.member, self.file)[first:stop]
+                values = np.asarray(find(h5, self.member, self.file)[first:stop])
             yield values.view(self.dtype) if self.dtype == np.uint16 else values
 
 
@@ -150,7 +150,8 @@ class SparseRows(ForwardRows):
         values = group["data"][bounds[0] : bounds[-1]]
         # SciPy's sparse arrays know no float16; float32 holds every one of them.
         wide = values.astype(np.float32 if self.dtype == np.float16 else self.dtype, copy=False)
-        return csr_array((wide, indices, bounds - bounds[0]), shape=(stop - first, self.n_features)).toarray()
+        rows = csr_array((wide, indices, bounds - bounds[0]), shape=(stop - first, self.n_features))
+        return np.asarray(rows.toarray())
 
 
 def _open_sparse(group: Any, file: WatchedFile, member: str, spec: str) -> SparseRows:

@@ -120,11 +120,11 @@ def _find(folder: Path, member: str, name: str, choose: Any) -> tuple[Any, str]:
             folder,
         )
         array = arrays[member]
-    _check(array, name, Location(folder, member))
+    _check(array, name, Location(folder, member), folder / member)
     return array, member
 
 
-def _check(array: Any, name: str, where: object) -> None:
+def _check(array: Any, name: str, where: object, folder: Path) -> None:
     metadata = array.metadata
     if array.metadata.zarr_format == 2:
         codecs = [codec.codec_id for codec in [*(metadata.filters or ()), metadata.compressor] if codec is not None]
@@ -137,8 +137,8 @@ def _check(array: Any, name: str, where: object) -> None:
         )
     grid = ChunkGrid(array.shape, array.shards or array.chunks, array.dtype.itemsize)
     grid.check(name, where)
-    if array.nchunks_initialized < array.nchunks:
-        grid.require_complete(grid.n_chunks * array.nchunks_initialized // array.nchunks, name, where)
+    n_stored = sum(file not in (*_METADATA, ".zattrs", ".zmetadata") for file in _files(folder))
+    grid.require_complete(n_stored, name, where)
 
 
 def _codec_names(codecs: Any) -> Iterator[str]:
