@@ -343,21 +343,22 @@ def test_repeated_columns_feign_no_correlation_in_low_precision(precision: str) 
     assert f"24 columns span only {rank} directions" in message_of(found, "rank_deficient")
 
 
-@pytest.mark.parametrize("precision", ["bf16x6", "f32", "bf16x3", "bf16"])
+@pytest.mark.parametrize("precision", ["bf16x6", "f32", "bf16x3"])
 def test_classes_feign_no_direction_in_low_precision(precision: str) -> None:
+    """Of a billion rows, whose views and classes are exactly uncorrelated: only errors of the sums are left to be found."""
     rng = np.random.default_rng(2)
     n = 30_000
-    views = [rng.normal(size=(n, 8)).astype(np.float32) for _ in range(2)]
     classes = rng.integers(0, 6, n)
-    classes[:100] = 6  # the rarest: relative to its variance, its covariances are as exact as the others'
-    views[0][:100, 0] += 3
-    state = summarize_pair(*views, classes)
+    classes[:100] = 6
     encoded = crossphase.encode_labels(classes).values
-    moments = moments_of_low_precision(np.hstack([*views, encoded]), (8, 8, 7), precision)
+    # In the coordinates of an orthonormal basis: first the classes, whose sum is the constant, then both views.
+    rows = np.linalg.qr(np.hstack([encoded, rng.normal(size=(n, 16))]))[0][:, 7:] * np.sqrt(n)
+    state = summarize_pair(rows[:, :8], rows[:, 8:], classes)
+    moments = moments_of_low_precision(np.hstack([rows, encoded]), (8, 8, 7), precision)
+    moments.n_samples = 10**9
     found = diagnose(dataclasses.replace(state, moments=moments), rehearse=False, audit=False).subspace
-    assert found.n_directions == 1
-    direction = np.abs(found.label_directions[:, 0])
-    assert direction.argmax() == 6
+    # The next test of a direction would find the errors themselves, e² n in the square, if these were not far below 1.
+    assert found.n_directions == 0
 
 
 # What is refused ------------------------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ def test_the_hash_is_splitmix64() -> None:
     assert [splitmix64(i) for i in range(4)] == published
 
 
-@pytest.mark.parametrize(("first", "n", "capacity"), [(0, 500, 40), (12_345, 3000, 200), (2**40, 300, 299), (7, 30, 40)])
+@pytest.mark.parametrize(
+    ("first", "n", "capacity"), [(0, 500, 40), (12_345, 3000, 200), (2**40, 300, 299), (7, 30, 40)]
+)
 def test_rows_of_lowest_hash_are_kept(first: int, n: int, capacity: int) -> None:
     lowest = sorted(sorted(range(first, first + n), key=splitmix64)[:capacity])
     sample = sampled(first, first + n, capacity, 64)

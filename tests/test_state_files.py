@@ -382,7 +382,7 @@ CHANGES = {
     "other widths": (lambda meta, desc, arrays: desc.update(widths=[7, 5, 3]), "14 columns, not 7"),
     "no width": (lambda meta, desc, arrays: desc.update(widths=[14, 0, 0]), "n_features_y must be at least 1"),
     "words": (lambda meta, desc, arrays: desc.update(widths="abc"), "does not hold the moments it should"),
-    "unknown setting": (lambda meta, desc, arrays: desc.update(settings={"speed": 3}), "speed"),
+    "unknown precision": (lambda meta, desc, arrays: desc.update(precision="f8"), "got 'f8'"),
     "text for numbers": (lambda meta, desc, arrays: desc.update(trees=[["a", 1, 1024]]), "does not hold the moments"),
     "lost tree": (lambda meta, desc, arrays: desc.update(trees=[[0, 4, 4096]]), "does not hold the moments it should"),
     "lost array": (lambda meta, desc, arrays: arrays.popitem(), "does not hold the moments it should"),

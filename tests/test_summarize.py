@@ -77,7 +77,9 @@ def test_every_sample_type_is_kept_as_it_is(dtype: str) -> None:
     parts = problems.generator(3).standard_normal((2, 1500, 3))
     X, Y = (problems.CASTS[dtype](part) if dtype in problems.CASTS else part.astype(dtype) for part in parts)
     state = summarize_pair(X, Y)
-    expected = CrossMoments(3, 3).update(problems.exact_float64(X), problems.exact_float64(Y))
+    expected = CrossMoments(3, 3, precision=state.precision).update(
+        problems.exact_float64(X), problems.exact_float64(Y)
+    )
     assert state.moments.to_bytes() == expected.to_bytes()
     bits = X.view(np.uint16) if dtype.startswith("bf") else X.astype(X.dtype.newbyteorder("="))
     for held in (state.sample.X, PairState.from_bytes(state.to_bytes()).sample.X):
@@ -225,11 +227,16 @@ def test_rows_matched_by_name(files: Path) -> None:
     assert state.moments.to_bytes() == direct.to_bytes()
     assert np.array_equal(state.sample.Y, np.load(y)[rows][state.sample.positions])
     assert state.dataset.n_samples == N - 500
+    assert state.dataset.unmatched == (
+        f"8500 pairs matched by id, {8500 - is_labelled.sum()} of them without a label; left out: 500 rows of X, 70 of Y, "
+        f"{3000 - is_labelled.sum()} labels."
+    )
     assert state.dataset.n_labelled == is_labelled.sum()
     # Two lists of ids: the labels are those of the rows of X.
     known = summarize_pair(x, files / "y2.npy", [("even", "odd")[i % 2] for i in range(N)], ids=(ids_x, ids_y))
     assert np.array_equal(known.sample.labels[:, 1], rows[known.sample.positions] % 2)
     assert known.dataset.fingerprint_y == state.dataset.fingerprint_y
+    assert summarize_pair(x, y, ids=(ids_x, ids_x)).dataset.unmatched is None
     swapped = summarize_pair(x, files / "y2.npy", ids=(ids_x, ids_y[::-1]))
     assert swapped.dataset.fingerprint_y != state.dataset.fingerprint_y
 
@@ -365,6 +372,7 @@ def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -
         ((x, files / "z.npy", labels), {}, "is of another data set: Y differs in its content"),
         ((x, y), {}, "is of another data set: only one has labels"),
         ((x, y, labels), {"rows": (1000, N)}, "holds rows 0 to 4999; this pass is over rows 1000 to 8999"),
+        ((x, y, labels), {"precision": "f32"}, "has precision f64; this pass has f32"),
         ((x, y, labels), {"rows": (0, 4000)}, "holds rows 0 to 4999; this pass is over rows 0 to 3999"),
     ]
     for data, options, sentence in refused:

@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "isa/panel_product.hpp"
+#include "isa/reduced_products.hpp"
 
 namespace crossphase::cpu {
 
@@ -11,14 +12,24 @@ const std::vector<InstructionSet>& available_instruction_sets() {
     static const std::vector<InstructionSet> sets = [] {
         std::vector<InstructionSet> found;
 #ifdef CROSSPHASE_X86
-        if (__builtin_cpu_supports("avx512f")) {
-            found.push_back({"avx512", isa::panel_product_avx512});
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
+#ifdef CROSSPHASE_AMX
+            if (isa::may_use_amx()) {
+                found.push_back({"amx", isa::panel_product_avx512, &isa::reduced_products_amx, true, true});
+            }
+#endif
+            if (__builtin_cpu_supports("avx512bf16")) {
+                found.push_back(
+                    {"avx512_bf16", isa::panel_product_avx512, &isa::reduced_products_avx512_bf16, true, false});
+            }
+            found.push_back({"avx512", isa::panel_product_avx512, &isa::reduced_products_avx512, false, false});
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            found.push_back({"avx2", isa::panel_product_avx2});
+            found.push_back({"avx2", isa::panel_product_avx2, &isa::reduced_products_avx2, false, false});
         }
 #endif
-        found.push_back({"baseline", isa::panel_product_baseline});
+        found.push_back({"baseline", isa::panel_product_baseline, &isa::reduced_products_baseline, false, false});
+        found.push_back({"amx_emulated", isa::panel_product_baseline, &isa::reduced_products_amx_emulated, true, true});
         return found;
     }();
     return sets;

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _KIND = "crossphase.CrossMoments"
-_SETTINGS: tuple[str, ...] = ()  # attributes that the constructor takes by name, besides the columns
 
 
 def save(moments: CrossMoments, path: str | os.PathLike[str]) -> None:
@@ -65,7 +64,7 @@ def to_arrays(moments: CrossMoments) -> tuple[dict[str, np.ndarray], dict[str, A
         arrays[f"moments.rows_{first_row}"] = rows
     description = {
         "widths": [moments.n_features_x, moments.n_features_y, moments.n_labels],
-        "settings": {name: getattr(moments, name) for name in _SETTINGS},
+        "precision": moments.precision,
         "leading": leading,
         "trees": places,
         "partial_rows": [first_row for first_row, _ in partial_rows],
@@ -87,13 +86,15 @@ def from_arrays(
 
     try:
         widths = description["widths"]
-        moments = CrossMoments(*widths, n_threads=n_threads, backend="cpu", **description["settings"])
+        n_columns, next_row, *_ = description["leading"]
+        moments = CrossMoments(
+            *widths, first_row=next_row, precision=description["precision"], n_threads=n_threads, backend="cpu"
+        )
         trees = [
             (*place, *(arrays[f"moments.tree_{place[0]}.{number}"] for number in range(2)))
             for place in description["trees"]
         ]
         partial_rows = [(row, arrays[f"moments.rows_{row}"]) for row in description["partial_rows"]]
-        n_columns, *_ = description["leading"]
         if n_columns != sum(widths):
             raise ValueError(f"it has {n_columns} columns, not {' + '.join(map(str, widths))}")
         state = _core.cpu.CrossMoments.__new__(_core.cpu.CrossMoments)

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from crossphase import _core
-from crossphase._scalars import check_integer, check_number
+from crossphase._scalars import check_choice, check_integer, check_number
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
-from crossphase.pair_state import PairState, difference, precision_of
+from crossphase.pair_state import PairState, difference
 from crossphase.paired_rows import PairedRows, open_pair
+from crossphase.precision import Precision, resolve_precision
 from crossphase.reference.moments import to_float64
 from crossphase.row_sample import RowSampler, sample_capacity
 from crossphase.sources import RowSource, read_ahead
@@ -64,8 +65,8 @@ def summarize_pair(
         Names of the rows, to match them by (`crossphase.match_rows`); rows keep the order of X.
     rows : (first, stop), optional
         The part of the data set to read, for states that are made apart and merged. Labels are those of all rows still.
-    precision : {"auto", "f64"}
-        Of the products of the moments.
+    precision : {"auto", "f64", "f32", "bf16x6", "bf16x3", "bf16"}
+        Of the products of the moments; "auto" goes by the types of X and Y (`CrossMoments`).
     checkpoint : path, optional
         Where the state is written to on the way, whole or not at all. If it is there already, of the same data, rows, labels and
         precision, the pass goes on behind its last row; otherwise it is refused and left alone.
@@ -88,11 +89,10 @@ def summarize_pair(
     """
     threads = resolve_n_threads(n_threads)
     every = check_number(checkpoint_every_s, "checkpoint_every_s", least=0)
-    if precision not in ("auto", "f64"):
-        raise InputValueError(f"precision must be one of auto, f64; got {precision!r}.")
+    arithmetic = check_choice(precision, "precision", Precision)
     pair = open_pair(X, Y, labels, ids)
     first, stop = _checked_rows(rows, pair.n_samples)
-    reading = _Pass(pair, first, threads, backend)
+    reading = _Pass(pair, first, arithmetic, threads, backend)
     file = None if checkpoint is None else _usable_checkpoint(checkpoint, reading.moments)
     if file is not None and file.exists():
         kept = PairState.load(file, n_threads=threads)
@@ -115,14 +115,16 @@ def summarize_pair(
 class _Pass:
     """What has been read so far."""
 
-    def __init__(self, pair: PairedRows, first: int, n_threads: int, backend: str | None) -> None:
+    def __init__(self, pair: PairedRows, first: int, precision: Precision, n_threads: int, backend: str | None) -> None:
         self.pair = pair
         self.dataset = dataset = pair.dataset()
         self.n_threads = n_threads
         self.first_row = self.next_row = first
         self.has_unlabelled = 0 < dataset.n_labelled < dataset.n_samples
         widths = (dataset.n_features_x, dataset.n_features_y, pair.n_label_columns + self.has_unlabelled)
-        self.moments = CrossMoments(*widths, first_row=first, n_threads=n_threads, backend=backend)
+        if precision is Precision.AUTO:
+            precision = resolve_precision((pair.x.dtype, pair.y.dtype))
+        self.moments = CrossMoments(*widths, first_row=first, precision=precision, n_threads=n_threads, backend=backend)
         self.sampler = RowSampler(sample_capacity(dataset.n_features_x + dataset.n_features_y))
 
     def resume(self, state: PairState) -> None:
@@ -243,8 +245,8 @@ def _require_resumable(kept: PairState, reading: _Pass, stop: int, file: Path) -
     what = difference(kept.dataset, reading.dataset)
     if what is not None:
         what = f"is of another data set: {what}"
-    elif kept.precision != precision_of(reading.moments):
-        what = f"has precision {kept.precision}; this pass has {precision_of(reading.moments)}"
+    elif kept.precision != reading.moments.precision:
+        what = f"has precision {kept.precision}; this pass has {reading.moments.precision}"
     elif len(kept.row_ranges) > 1 or kept.row_ranges[0][0] != first or kept.row_ranges[0][1] > stop:
         held = " and ".join(f"{start} to {end - 1}" for start, end in kept.row_ranges)
         what = f"holds rows {held}; this pass is over rows {first} to {stop - 1}"

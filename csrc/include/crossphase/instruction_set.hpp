@@ -7,6 +7,10 @@
 
 namespace crossphase::cpu {
 
+namespace isa {
+struct ReducedProducts;  // csrc/cpu/isa/reduced_products.hpp
+}
+
 // Columns per packed panel: one cache line of float64 twice, and one or two registers of every vector width.
 inline constexpr std::ptrdiff_t kPanelWidth = 16;
 
@@ -15,11 +19,15 @@ inline constexpr std::ptrdiff_t kPanelWidth = 16;
 using PanelProduct = void (*)(const double* a, const double* b, std::ptrdiff_t n_rows, double* tile);
 
 struct InstructionSet {
-    std::string name;  // "baseline", "avx2" or "avx512"
+    std::string name;  // "baseline", "avx2", "avx512", "avx512_bf16", "amx" or "amx_emulated"
     PanelProduct panel_product;
+    const isa::ReducedProducts* reduced;  // products in less than float64
+    bool has_fast_bf16;                   // products of bfloat16 cost less than those of float32
+    bool has_matrix_units;                // three of them do
 };
 
-// The instruction sets this processor can run, best first.
+// The instruction sets this processor can run, best first. The last, "amx_emulated", runs the matrix units' loops on
+// arrays: slow, to test them where there are none.
 const std::vector<InstructionSet>& available_instruction_sets();
 
 // The one in use: the best, or the one that the environment variable CROSSPHASE_ISA names.

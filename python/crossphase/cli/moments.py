@@ -106,6 +106,8 @@ def _report(state: PairState, output: Path) -> None:
         f"{output}: rows {_listed(state.row_ranges)} of {dataset.n_samples}, {dataset.n_features_x} + "
         f"{dataset.n_features_y} features, {state.n_label_columns} label columns."
     )
+    if dataset.unmatched is not None:
+        print(dataset.unmatched)
     if not state.is_complete:
         print(f"Missing: rows {_listed(state.missing_ranges)}.")
 

@@ -72,7 +72,9 @@ def problem_of_samples(
         require_finite(samples, options.n_threads)
 
     _LOG.info("moments of %d pairs, %d + %d features", x.n_samples, x.n_features, y.n_features)
-    moments = CrossMoments(x.n_features, y.n_features, n_threads=options.n_threads, backend=options.backend)
+    moments = CrossMoments(
+        x.n_features, y.n_features, precision="f64", n_threads=options.n_threads, backend=options.backend
+    )
     moments._update_checked([x, y])
     pair, backend = prepare(x, y, moments, options), moments.backend
     del moments

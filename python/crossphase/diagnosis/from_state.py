@@ -36,7 +36,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
     """From what one pass kept. Where its sample holds every row, these are diagnosed as rows in memory are."""
     sample, moments = state.sample, state.moments
     x, y = Samples(sample.X, "X"), Samples(sample.Y, "Y")
-    gaps = _gaps(state)
+    about_rows = _about_rows(state)
     labels = (
         proxy_label_matrix(x, y, options)
         if state.label_encoding is None
@@ -45,7 +45,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
     if sample.n_rows == state.n_samples:
         _require_labelled(labels.n_labelled, state)
         problem = problem_of_samples(x, y, labels, options=options)
-        return dataclasses.replace(problem, input_cautions=(*gaps, *problem.input_cautions))
+        return dataclasses.replace(problem, input_cautions=(*about_rows, *problem.input_cautions))
     _LOG.info("sums of %d pairs, and a sample of %d of them", state.n_samples, sample.n_rows)
     pair = prepare(x, y, moments, options)
     label_moments = None
@@ -64,7 +64,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
         groups=None,
         label_moments=label_moments,
         positions=sample.positions,
-        input_cautions=(*gaps, *input_cautions(pair, labels)),
+        input_cautions=(*about_rows, *input_cautions(pair, labels)),
         cautions=(_about_sample(state, options),),
         source=Source.READ_ONCE,
         precision=state.precision,
@@ -92,17 +92,19 @@ def _require_labelled(n_labelled: int, state: PairState) -> None:
         )
 
 
-def _gaps(state: PairState) -> tuple[DiagnosisWarning, ...]:
-    missing = state.missing_ranges
+def _about_rows(state: PairState) -> list[DiagnosisWarning]:
+    """What of the data set is not in the state."""
+    unmatched, missing = state.dataset.unmatched, state.missing_ranges
+    told = [] if unmatched is None else [DiagnosisWarning("rows_unmatched", unmatched)]
     if not missing:
-        return ()
+        return told
     shown = ", ".join(f"{first} to {stop - 1}" for first, stop in missing[:3])
     more = f" and {len(missing) - 3} more such ranges" if len(missing) > 3 else ""
     sentence = (
         f"The state holds {state.n_samples} of the {state.dataset.n_samples} rows of its data set; rows {shown}{more} are "
         "missing. Merge it with states of those."
     )
-    return (DiagnosisWarning("rows_missing", sentence),)
+    return [*told, DiagnosisWarning("rows_missing", sentence)]
 
 
 def _about_proxies(state: PairState) -> tuple[str, str]:

@@ -107,7 +107,7 @@ def diagnose(
     checkpoint : path, optional
         Read X and Y once, whatever their size, and keep what was read here from time to time: the same call goes on from there,
         and ends with the same result.
-    precision : {"auto", "f64"}, optional
+    precision : {"auto", "f64", "f32", "bf16x6", "bf16x3", "bf16"}, optional
         Of the sums of that one pass (`crossphase.summarize_pair`). Rows in memory are summed in float64.
     progress : callable, optional
         Called with a `crossphase.summarize.Progress` after every block of that pass.

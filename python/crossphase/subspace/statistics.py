@@ -285,7 +285,7 @@ def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarra
 
 
 def _weighted_covariances(pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None) -> Covariances:
-    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, n_threads=n_threads, backend=backend)
+    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, precision="f64", n_threads=n_threads, backend=backend)
     for rows in blocks_of_rows(pair.x, pair.y):
         parts = (weighted_rows(pair.x, rows, weights), weighted_rows(pair.y, rows, weights))
         moments._update_checked([Samples(part, "") for part in parts])
