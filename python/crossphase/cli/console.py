@@ -68,7 +68,7 @@ def progress(first_step: str) -> Iterator[Callable[[RowProgress], None] | None]:
         yield None
         return
     logger = logging.getLogger("crossphase")
-    with Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True) as bars:
+    with Progress(BarColumn(24), TextColumn("{task.description}"), console=console, transient=True) as bars:
         step, rows = bars.add_task(first_step, total=None), bars.add_task("", visible=False)
 
         def show_step(record: logging.LogRecord) -> None:
@@ -76,10 +76,10 @@ def progress(first_step: str) -> Iterator[Callable[[RowProgress], None] | None]:
             bars.update(rows, visible=False)
 
         def show_rows(now: RowProgress) -> None:
+            share, rate = now.done_rows / now.total_rows, now.bytes_per_second / 1e6
             left = timedelta(seconds=round(now.seconds_left))
-            share = f"{now.done_rows / now.total_rows:.0%}".replace("%", " %")
-            rate = f"{share} of {now.total_rows:,.0f} rows  {now.bytes_per_second / 1e6:,.0f} MB/s  {left} left"
-            bars.update(rows, completed=now.done_rows, total=now.total_rows, description=rate, visible=True)
+            told = f"{share:4.0%} of {now.total_rows:,} rows  {rate:,.0f} MB/s  {left} left"
+            bars.update(rows, completed=now.done_rows, total=now.total_rows, description=told, visible=True)
             bars.update(step, visible=False)
 
         handler = _Calling(show_step)

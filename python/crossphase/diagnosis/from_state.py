@@ -9,7 +9,6 @@ from typing import Any
 from crossphase.diagnosis.cautions import DiagnosisWarning, input_cautions
 from crossphase.diagnosis.from_rows import problem_of_samples
 from crossphase.diagnosis.problem import DiagnosisProblem, prepare, proxy_label_matrix
-from crossphase.diagnosis.requirements import require_enough_rows
 from crossphase.diagnosis.settings import DiagnosisOptions, Source
 from crossphase.errors import InputValueError
 from crossphase.labels import LabelEncoding, LabelMatrix
@@ -47,7 +46,6 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
         _require_labelled(labels.n_labelled, state)
         problem = problem_of_samples(x, y, labels, options=options)
         return dataclasses.replace(problem, input_cautions=(*about_rows, *problem.input_cautions))
-    require_enough_rows(x, y, labels, 2)
     _LOG.info("sums of %d pairs, and a sample of %d of them", state.n_samples, sample.n_rows)
     pair = prepare(x, y, moments, options)
     label_moments = None
@@ -119,8 +117,9 @@ def _about_sample(state: PairState, options: DiagnosisOptions) -> DiagnosisWarni
     parts += ["rehearsal"] if options.rehearse else []
     parts += ["pairing audit", "test for shared signal"] if options.audit else []
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    verb = "is" if len(parts) == 1 else "are"
     sentence = (
-        f"{listed[0].upper()}{listed[1:]} are from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
+        f"{listed[0].upper()}{listed[1:]} {verb} from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
         "separation ratios from all."
     )
     if options.audit:
