@@ -3,8 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "isa/block_kernels.hpp"
 #include "isa/panel_product.hpp"
-#include "isa/reduced_products.hpp"
 
 namespace crossphase::cpu {
 
@@ -15,21 +15,21 @@ const std::vector<InstructionSet>& available_instruction_sets() {
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) {
 #ifdef CROSSPHASE_AMX
             if (isa::may_use_amx()) {
-                found.push_back({"amx", isa::panel_product_avx512, &isa::reduced_products_amx, true, true});
+                found.push_back({"amx", isa::panel_product_avx512, &isa::block_kernels_amx, true, true});
             }
 #endif
             if (__builtin_cpu_supports("avx512bf16")) {
                 found.push_back(
-                    {"avx512_bf16", isa::panel_product_avx512, &isa::reduced_products_avx512_bf16, true, false});
+                    {"avx512_bf16", isa::panel_product_avx512, &isa::block_kernels_avx512_bf16, true, false});
             }
-            found.push_back({"avx512", isa::panel_product_avx512, &isa::reduced_products_avx512, false, false});
+            found.push_back({"avx512", isa::panel_product_avx512, &isa::block_kernels_avx512, false, false});
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            found.push_back({"avx2", isa::panel_product_avx2, &isa::reduced_products_avx2, false, false});
+            found.push_back({"avx2", isa::panel_product_avx2, &isa::block_kernels_avx2, false, false});
         }
 #endif
-        found.push_back({"baseline", isa::panel_product_baseline, &isa::reduced_products_baseline, false, false});
-        found.push_back({"amx_emulated", isa::panel_product_baseline, &isa::reduced_products_amx_emulated, true, true});
+        found.push_back({"baseline", isa::panel_product_baseline, &isa::block_kernels_baseline, false, false});
+        found.push_back({"amx_emulated", isa::panel_product_baseline, &isa::block_kernels_amx_emulated, true, true});
         return found;
     }();
     return sets;
