@@ -1,0 +1,18 @@
+#include "lane_kernels.hpp"
+
+#include "lane_cholesky.hpp"
+#include "lane_eigen.hpp"
+
+namespace crossphase::cpu::isa {
+namespace {
+
+constexpr int kLanes = 2;  // SSE2 on x86-64, NEON on arm64: registers of 2 doubles.
+constexpr int kRows = 2;   // rows of a matrix whose sums are held in registers
+
+}  // namespace
+
+LaneKernels lane_kernels_baseline() {
+    return {kLanes, ::cholesky_work_size, ::lane_cholesky<kLanes>, ::eigen_work_size<kLanes>, ::lane_eigen<kLanes, kRows>};
+}
+
+}  // namespace crossphase::cpu::isa
