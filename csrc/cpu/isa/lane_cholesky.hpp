@@ -164,16 +164,13 @@ inline void lane_cholesky(const crossphase::cpu::isa::LaneMatrices& in, double r
     }
     Mask is_good = triangle.factor();
     triangle.invert();
-    // A factor may not notice a null direction: its pivot is then rounding, and the inverse large. The diagonal of the
-    // inverse covariance times that of the covariance is 1 / (1 - R^2) of each column given the others; beyond
-    // 1 / (64 p eps) that is rounding.
-    const double largest_inflation = 1.0 / (64.0 * static_cast<double>(p) * 0x1p-52);
+    // A factor may not notice a null direction: its pivot is then rounding, and the inverse large.
     for (Index j = 0; j < p; ++j) {
         Vector sum = {};
         for (Index i = j; i < p; ++i) {
             sum += triangle.at(i, j) * triangle.at(i, j);
         }
-        is_good &= sum * triangle.at(0, j + 1) < Vector{} + largest_inflation;
+        is_good &= sum * triangle.at(0, j + 1) < Vector{} + in.largest_inflation;
     }
     for (int lane = 0; lane < kLanes; ++lane) {
         is_definite[lane] = is_good[lane] != 0;

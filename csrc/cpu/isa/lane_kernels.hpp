@@ -14,6 +14,19 @@ struct LaneMatrices {
     std::ptrdiff_t p;
     double* work;  // work_size(p) doubles, aligned to 64 bytes
     int* is_covariance;
+    double largest_asymmetry;  // in units of two deviations: kLargestAsymmetry
+    double largest_inflation;  // of a column's variance by the others: largest_inflation(p)
+};
+
+// sum over poles of weight (T + shift I)^-1 for a symmetric tridiagonal T that every shift makes positive definite.
+struct Resolvents {
+    const double* diagonal;  // n
+    const double* beside;    // n - 1
+    std::ptrdiff_t n;
+    const double* shifts;
+    const double* weights;
+    std::ptrdiff_t n_poles;
+    std::ptrdiff_t row_stride;  // of the sum: at least n rounded up to 8
 };
 
 struct LaneKernels {
@@ -28,7 +41,14 @@ struct LaneKernels {
     // 0 where it takes too many sweeps.
     std::ptrdiff_t (*eigen_work_size)(std::ptrdiff_t p);
     void (*eigen)(const LaneMatrices& in, double* const* values, double* const* panels, int* has_converged);
+
+    // The upper triangle of `sums`, row by row; what lies below it is overwritten too.
+    std::ptrdiff_t (*resolvents_work_size)(std::ptrdiff_t n, std::ptrdiff_t n_poles);
+    void (*sum_resolvents)(const Resolvents& in, double* work, double* sums);
 };
+
+// Those of the instruction set in use (csrc/cpu/lane_kernels.cpp).
+const LaneKernels& lane_kernels();
 
 LaneKernels lane_kernels_baseline();
 LaneKernels lane_kernels_avx2();

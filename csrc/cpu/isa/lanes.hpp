@@ -138,8 +138,7 @@ inline void load_covariances(const crossphase::cpu::isa::LaneMatrices& in, typen
     }
     for (Index i = 0; i < p; ++i) {
         Vector* row = a + i * distance;
-        // Products of rounded numbers may differ in the last digits across the diagonal; more is another matrix.
-        const Vector allowed = 1e-8 * row[padded(p)];
+        const Vector allowed = in.largest_asymmetry * row[padded(p)];
         for (Index j = 0; j < i; ++j) {
             const Vector mirrored = a[j * distance + i];
             is_good &= absolute<kLanes>(row[j] - mirrored) <= allowed * a[j * distance + padded(p)];

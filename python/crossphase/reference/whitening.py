@@ -7,13 +7,39 @@ from typing import Any
 import numpy as np
 
 
+METHODS = ("cholesky", "eigh", "newton_schulz")  # in the compiled enum's order
+
+
 def whitening_matrix(
-    covs: np.ndarray, *, kind: Any, ridge: float, rcond: float, n_threads: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Whiteners ``(batch, p, p)`` and directions kept ``(batch,)``; `kind` is an enum member named zca, pca or cholesky."""
-    results = [_whiten(cov, kind.name, ridge, rcond) for cov in covs]
-    whiteners = np.stack([w for w, _ in results]) if results else np.empty_like(covs)
-    return whiteners, np.array([n_kept for _, n_kept in results], dtype=np.intp)
+    covs: np.ndarray, *, kind: Any, method: Any, ridge: float, rcond: float, tolerance: float, n_threads: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whiteners ``(batch, p, p)``, directions kept ``(batch,)`` and the place in `METHODS` of what made each.
+
+    `kind` and `method` are enum members. Directions kept are -1 for a matrix that is not finite or not symmetric.
+    """
+    whiteners = np.zeros_like(covs)
+    n_kept = np.zeros(len(covs), dtype=np.intp)
+    methods = np.full(len(covs), METHODS.index(method.name))
+    for b, cov in enumerate(covs):
+        if not _is_covariance(cov):
+            n_kept[b] = -1
+            continue
+        symmetric = cov / 2 + cov.T / 2
+        if method.name == "newton_schulz":
+            whitener = _newton_schulz(symmetric + ridge * np.eye(len(cov)), rcond, tolerance)
+            if whitener is not None:
+                whiteners[b], n_kept[b] = whitener, len(cov)
+                continue
+            methods[b] = METHODS.index("eigh")
+        whiteners[b], n_kept[b] = _whiten(symmetric, kind.name, ridge, rcond)
+    return whiteners, n_kept, methods
+
+
+def _is_covariance(cov: np.ndarray) -> bool:
+    if not np.isfinite(cov).all():
+        return False
+    deviations = np.sqrt(np.abs(np.diag(cov)))
+    return bool((np.abs(cov - cov.T) <= 1e-8 * np.outer(deviations, deviations)).all())
 
 
 def _whiten(cov: np.ndarray, kind: str, ridge: float, rcond: float) -> tuple[np.ndarray, int]:
