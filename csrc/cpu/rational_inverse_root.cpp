@@ -12,8 +12,9 @@ namespace {
 
 using Buffer = std::vector<double>;
 
-// Beyond this condition the eigenvectors are asked: rounding leaves few digits, and they know the rank.
-constexpr double kLeastReciprocalCondition = 1e-10;
+// Beyond this condition the eigenvectors are asked: they know the rank, and a pivot of T may be that much smaller than what
+// it was subtracted from.
+constexpr double kLeastReciprocalCondition = 1e-6;
 constexpr std::ptrdiff_t kReflections = 48;  // of a block; 32 to 64 are alike at p = 512
 
 Buffer buffer(std::ptrdiff_t size) {
@@ -213,8 +214,10 @@ double rational_inverse_root(Buffer& matrix, std::ptrdiff_t p, double rcond) {
                                         poles.weights.data(), n_poles, distance},
                                        work.data(), root.data());
     const std::ptrdiff_t n_reflections = p - 1;
-    for (std::ptrdiff_t first = (n_reflections - 1) / kReflections * kReflections; first >= 0; first -= kReflections) {
-        const std::ptrdiff_t count = std::min(kReflections, n_reflections - first);
+    for (std::ptrdiff_t end = n_reflections; end > 0;) {
+        const std::ptrdiff_t first = (end - 1) / kReflections * kReflections;
+        const std::ptrdiff_t count = end - first;
+        end = first;
         reflect_both_sides(Reflections(matrix, t.tau, p, first, count), root.data(), p, distance);
     }
     for (std::ptrdiff_t i = 0; i < p; ++i) {
