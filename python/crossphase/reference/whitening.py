@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-
 METHODS = ("cholesky", "eigh", "rational", "newton_schulz")  # in the compiled enum's order
 
 
