@@ -6,7 +6,6 @@ BLAS product for every fold and group of permutations, one-hot labels through on
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,9 +14,17 @@ _PERMUTATIONS_TOGETHER = 16  # label columns of so many permutations are gathere
 
 
 def component_r2(
-    scores: np.ndarray, labels: np.ndarray, folds: np.ndarray, permutations: np.ndarray, alpha: float
+    scores: np.ndarray,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    permutations: np.ndarray,
+    alpha: float,
+    products: type = np.float64,
 ) -> np.ndarray:
-    """R² (permutations, components, labels) of one score a component, (n, n_components); `labels` (n, n_labels)."""
+    """R² (permutations, components, labels) of one score a component, (n, n_components); `labels` (n, n_labels).
+
+    Dense labels are multiplied in the type `products`.
+    """
     n_folds = int(folds.max()) + 1
     n_test = np.bincount(folds).astype(float)
     n_train = len(folds) - n_test
@@ -33,14 +40,16 @@ def component_r2(
 
     # What they change: (permutation, fold, component, label) and (permutation, fold, label).
     is_one_hot = bool(((labels == 0) | (labels == 1)).all()) and bool((labels.sum(axis=1) == 1).all())
-    sums: Callable[..., tuple[np.ndarray, np.ndarray, np.ndarray]] = _class_sums if is_one_hot else _label_products
-    products, y_sum, y_squares = sums(x, labels if is_one_hot else y, folds, n_folds, permutations)
+    if is_one_hot:
+        xy, y_sum, y_squares = _class_sums(x, labels, folds, n_folds, permutations)
+    else:
+        xy, y_sum, y_squares = _label_products(x.astype(products), y.astype(products), folds, n_folds, permutations)
     y_mean = (y_sum.sum(axis=1, keepdims=True) - y_sum) / n_train[:, None]
-    train_xy = products.sum(axis=1, keepdims=True) - products
+    train_xy = xy.sum(axis=1, keepdims=True) - xy
     train_xy -= (n_train[:, None] * x_mean)[None, :, :, None] * y_mean[:, :, None, :]
     weights = train_xy
     weights /= (train_xx + alpha)[None, :, :, None]
-    test_xy = products
+    test_xy = xy
     test_xy -= x_mean[None, :, :, None] * y_sum[:, :, None, :]
     test_xy -= (x_sum - n_test[:, None] * x_mean)[None, :, :, None] * y_mean[:, :, None, :]
     errors = np.einsum("pfcl,fc,pfcl->pcl", weights, test_xx, weights, optimize=True)
@@ -58,7 +67,7 @@ def _label_products(x: np.ndarray, y: np.ndarray, folds: np.ndarray, n_folds: in
     y_sum, y_squares = np.empty((2, len(permutations), n_folds, n_labels))
     for fold in range(n_folds):
         rows = np.flatnonzero(folds == fold)
-        left = np.vstack([x[rows].T, np.ones(len(rows))])  # the last row makes the sums
+        left = np.vstack([x[rows].T, np.ones(len(rows), x.dtype)])  # the last row makes the sums
         for first in range(0, len(permutations), _PERMUTATIONS_TOGETHER):
             group = permutations[first : first + _PERMUTATIONS_TOGETHER, rows]
             gathered = np.take(y, group.T, axis=0).reshape(len(rows), -1)

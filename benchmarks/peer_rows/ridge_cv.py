@@ -37,11 +37,13 @@ class Problem:
         kind = "one-hot" if (self.labels.sum(axis=1) == 1).all() else "dense"
         return f"n = {n}, {k} components, {self.labels.shape[1]} {kind} labels, {len(self.permutations)} permutations"
 
-    def ours(self) -> np.ndarray:
-        return component_r2(self.scores, self.labels, self.folds, ALPHA, permutations=self.permutations)
+    def ours(self, precision: str = "f64") -> np.ndarray:
+        return component_r2(
+            self.scores, self.labels, self.folds, ALPHA, permutations=self.permutations, precision=precision
+        )
 
-    def by_numpy(self) -> np.ndarray:
-        return numpy_ridge_cv.component_r2(self.scores, self.labels, self.folds, self.permutations, ALPHA)
+    def by_numpy(self, products: type) -> np.ndarray:
+        return numpy_ridge_cv.component_r2(self.scores, self.labels, self.folds, self.permutations, ALPHA, products)
 
     def by_published_loop(self, n_permutations: int) -> np.ndarray:
         scores = list(self.scores.T)
@@ -89,16 +91,31 @@ def against_published_loop(quick: bool) -> Iterator[PeerRow]:
 
 
 def against_numpy(quick: bool) -> Iterator[PeerRow]:
-    """4b: moments of folds in NumPy, both kinds of labels."""
-    for problem, rounds in ((one_hot_problem(quick), ROUNDS), (dense_problem(quick), 3)):
-        error = check_answer(float(np.abs(problem.ours() - problem.by_numpy()).max()), MOST_ERROR, "4b")
-        found = compare(problem.ours, problem.by_numpy, rounds=rounds)
-        note = f"{rounds} rounds"
-        if "dense" in problem.work:
-            flops = 2.0 * problem.scores.size * problem.labels.shape[1] * len(problem.permutations)
-            rate = flops / found.our_seconds
-            note += f"; {rate / 1e9:.0f} GFlop/s: {rate / peaks().f64:.0%} of the f64, {rate / peaks().f32:.0%} of the f32 peak"
-        yield row("4b", problem.work, f"numpy {np.__version__} fold moments", found, error, floor=3, goal=8, note=note)
+    """4b: moments of folds in NumPy, one-hot labels and dense ones, these in both precisions."""
+    yield _fold_moments_row(one_hot_problem(quick), "f64", ROUNDS, MOST_ERROR)
+    dense = dense_problem(quick)
+    yield _fold_moments_row(dense, "f64", 3, MOST_ERROR)
+    yield _fold_moments_row(dense, "f32", 3, 1e-5)
+
+
+def _fold_moments_row(problem: Problem, precision: str, rounds: int, most_error: float) -> PeerRow:
+    def ours() -> np.ndarray:
+        return problem.ours(precision)
+
+    def theirs() -> np.ndarray:
+        return problem.by_numpy(np.float32 if precision == "f32" else np.float64)
+
+    found_r2, exact = ours(), problem.by_numpy(np.float64)
+    error = check_answer(float(np.abs(found_r2 - exact).max()), most_error, "4b")
+    theirs()
+    found = compare(ours, theirs, rounds=rounds)
+    flops = 2.0 * problem.scores.size * problem.labels.shape[1] * len(problem.permutations)
+    rate, ceiling = flops / found.our_seconds, {"f64": peaks().f64, "f32": peaks().f32}[precision]
+    note = f"{rounds} rounds"
+    if "dense" in problem.work:
+        note += f"; {rate / 1e9:.0f} GFlop/s: {rate / ceiling:.0%} of the {precision} peak"
+    peer = f"numpy {np.__version__} fold moments, {precision}"
+    return row("4b", problem.work, peer, found, error, floor=3, goal=8, note=note)
 
 
 def against_himalaya(quick: bool) -> Iterator[PeerRow]:

@@ -42,7 +42,8 @@ void require_consistent(const RidgeCvInput& input, MatrixView<double> r2) {
     const Index n = input.scores.n_rows;
     const Index d = input.scores_per_component;
     if (d < 1 || d > kMaxScoresPerComponent || input.scores.n_columns % d != 0 || input.labels.n_rows != n ||
-        input.labels.column_stride != 1 || input.permutations.n_columns != n || static_cast<Index>(input.folds.size()) != n || !(input.alpha > 0.0) ||
+        input.labels.column_stride != 1 || input.permutations.n_columns != n ||
+        static_cast<Index>(input.folds.size()) != n || !(input.alpha > 0.0) ||
         r2.n_rows != input.permutations.n_rows * (input.scores.n_columns / d) ||
         r2.n_columns != input.labels.n_columns) {
         throw std::invalid_argument("component_r2: the shapes do not fit together, or alpha is not positive");

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "crossphase/matrix_view.hpp"
 #include "aligned_vector.hpp"
+#include "crossphase/matrix_view.hpp"
 #include "crossphase/ridge_cv.hpp"
 #include "isa/ridge_cv_loops.hpp"
 
@@ -68,11 +68,11 @@ class ScoreFolds {
     void centre_folds();                              // sets means_, scatters_
     void fit_inverses(double alpha);
 
-    std::vector<std::ptrdiff_t> first_row_;  // n_folds + 1: where each fold begins in row_
-    std::vector<std::ptrdiff_t> row_;        // row numbers, fold after fold
+    std::vector<std::ptrdiff_t> first_row_;          // n_folds + 1: where each fold begins in row_
+    std::vector<std::ptrdiff_t> row_;                // row numbers, fold after fold
     std::vector<double> n_in_, n_before_, n_after_;  // rows of each fold, of all before it, of all after it
-    AlignedVector<double> scores_;             // n_rows x stride, in the order of row_
-    std::vector<double> scales_;             // n_columns: standard deviations of the scores as given (1 for constants)
+    AlignedVector<double> scores_;                   // n_rows x stride, in the order of row_
+    std::vector<double> scales_;  // n_columns: standard deviations of the scores as given (1 for constants)
     FoldMeans means_;
     std::vector<double> scatters_, inverses_;
 };

@@ -34,7 +34,8 @@ const isa::ProductLoops<Real>& product_loops() {
 template <typename Real>
 struct ScoreGroups {
     explicit ScoreGroups(Index n_columns)
-        : n_columns_(n_columns), count((n_columns + product_loops<Real>().most_scores - 1) / product_loops<Real>().most_scores) {}
+        : n_columns_(n_columns),
+          count((n_columns + product_loops<Real>().most_scores - 1) / product_loops<Real>().most_scores) {}
 
     Index first(Index group) const { return group * n_columns_ / count; }
     Index size(Index group) const { return first(group + 1) - first(group); }
@@ -94,8 +95,8 @@ isa::LabelFolds LabelMoments::folds(const ScoreFolds& scores, Index c) const {
 
 Labels::Labels(MatrixView<const double> labels, const ScoreFolds& folds, RidgeCvPrecision precision)
     : folds_(folds), n_labels_(labels.n_columns), stride_((n_labels_ + 7) / 8 * 8) {
-    // A product spends about half as much on a value as a class sum does, but spends it on the zeros too. Class sums need
-    // ones: means and squares of anything else could cancel.
+    // A product spends about half as much on a value as a class sum does, but spends it on the zeros too. Class sums
+    // need ones: means and squares of anything else could cancel.
     const auto row = [&](Index i) { return labels.data + i * labels.row_stride; };
     bool has_only_ones = true;
     Index n_ones = 0;
@@ -172,8 +173,9 @@ void Labels::sum_dense(const std::vector<Real>& packed_scores, MatrixView<const 
     };
     const Real* scores = packed_scores.data();
     for (Index fold = 0; fold < folds_.n_folds; ++fold) {
-        // Sums of squares about the mean follow from those about a shift. With the mean of some of the rows as the shift
-        // they lose a factor of at most (rows / those rows) to cancellation, and none to speak of in rows without order.
+        // Sums of squares about the mean follow from those about a shift. With the mean of some of the rows as the
+        // shift they lose a factor of at most (rows / those rows) to cancellation, and none to speak of in rows without
+        // order.
         AlignedVector<double> shift(at(n_columns));
         const Index n_first = std::min(kChunkRows, folds_.rows_in(fold));
         find_rows(fold, 0, n_first);

@@ -9,13 +9,13 @@ namespace crossphase::cpu::isa {
 template <typename Real>
 inline constexpr std::ptrdiff_t kPanelColumns = 128 / static_cast<std::ptrdiff_t>(sizeof(Real));
 
-inline constexpr std::ptrdiff_t kMostScores = 8;        // of one component
-inline constexpr std::ptrdiff_t kErrorColumns = 16;     // label columns whose errors are summed together
+inline constexpr std::ptrdiff_t kMostScores = 8;     // of one component
+inline constexpr std::ptrdiff_t kErrorColumns = 16;  // label columns whose errors are summed together
 
 // What a component's regressions need, fold by fold; entry f of a d-vector or d x d matrix begins at f * stride.
 struct ComponentFolds {
     std::ptrdiff_t n_folds, d;
-    const double* n_in;      // rows of each fold; of all folds before it; of all after it
+    const double* n_in;  // rows of each fold; of all folds before it; of all after it
     const double* n_before;
     const double* n_after;
     std::ptrdiff_t mean_stride;  // of the score means: in the fold, before it, after it, on its training rows
@@ -36,7 +36,7 @@ struct LabelFolds {
     const double* mean_after;
     const double* mean_train;
     const double* squares;
-    const double* cross;         // with score column s of the component in fold f: at f * cross_stride + s * n_columns
+    const double* cross;  // with score column s of the component in fold f: at f * cross_stride + s * n_columns
     std::ptrdiff_t cross_stride;
 };
 
@@ -44,12 +44,13 @@ template <typename Real>
 struct ProductLoops {
     std::ptrdiff_t most_scores;  // columns of a group of packed scores, at most
 
-    // products += scores^T labels over n_rows rows of n_scores packed scores and one packed panel of labels; the sums of
-    // one call are in the precision of the factors.
+    // products += scores^T labels over n_rows rows of n_scores packed scores and one packed panel of labels; the sums
+    // of one call are in the precision of the factors.
     void (*add_products)(const Real* scores, std::ptrdiff_t n_scores, const Real* labels, std::ptrdiff_t n_rows,
                          double* products, std::ptrdiff_t row_stride);
 
-    // Packs 8 columns of `labels - shift`, one row for each pointer, and adds the columns and their squares to two sums.
+    // Packs 8 columns of `labels - shift`, one row for each pointer, and adds the columns and their squares to two
+    // sums.
     void (*pack_columns)(const double* const* labels, std::ptrdiff_t offset, std::ptrdiff_t n_rows, const double* shift,
                          Real* panel, double* sums, double* squares);
 };

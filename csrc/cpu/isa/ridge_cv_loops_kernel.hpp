@@ -124,8 +124,8 @@ void sum_errors_of(const ComponentFolds& x, const LabelFolds& y, double* workspa
         for (Index fold = 0; fold + 1 < n_folds; ++fold) {
             for (Index a = 0; a < d; ++a) {
                 const double step = x.mean_of[fold * x.mean_stride + a] - x.mean_before[fold * x.mean_stride + a];
-                const Block added = between(x.n_before[fold], x.n_in[fold], step, label(y.mean_before, fold),
-                                            label(y.mean_of, fold));
+                const Block added =
+                    between(x.n_before[fold], x.n_in[fold], step, label(y.mean_before, fold), label(y.mean_of, fold));
                 store(before(fold + 1, a), load<Block>(before(fold, a)) + cross(fold, a) + added);
             }
         }
@@ -158,8 +158,9 @@ void sum_errors_of(const ComponentFolds& x, const LabelFolds& y, double* workspa
             }
             error += sum_squared + x.n_in[fold] * offset * offset;
             for (Index a = 0; a < d; ++a) {
-                after[a] += cross(fold, a) + between(x.n_after[fold], x.n_in[fold], x.mean_of[at + a] - x.mean_after[at + a],
-                                                     label(y.mean_after, fold), label(y.mean_of, fold));
+                after[a] +=
+                    cross(fold, a) + between(x.n_after[fold], x.n_in[fold], x.mean_of[at + a] - x.mean_after[at + a],
+                                             label(y.mean_after, fold), label(y.mean_of, fold));
             }
         }
         store(errors + first, error);
@@ -179,8 +180,8 @@ void sum_errors(const ComponentFolds& x, const LabelFolds& y, double* workspace,
 template <int kVectorBytes, int kScores>
 constexpr RidgeCvLoops ridge_cv_loops() {
     return {ProductLoops<double>{kScores, add_products<double, kVectorBytes, kScores>, pack_columns<double>},
-            ProductLoops<float>{kScores, add_products<float, kVectorBytes, kScores>, pack_columns<float>}, add_to_classes,
-            sum_errors};
+            ProductLoops<float>{kScores, add_products<float, kVectorBytes, kScores>, pack_columns<float>},
+            add_to_classes, sum_errors};
 }
 
 }  // namespace
