@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "isa/panel_product.hpp"
+#include "isa/ridge_cv_loops.hpp"
 
 namespace crossphase::cpu {
 
@@ -12,13 +13,13 @@ const std::vector<InstructionSet>& available_instruction_sets() {
         std::vector<InstructionSet> found;
 #ifdef CROSSPHASE_X86
         if (__builtin_cpu_supports("avx512f")) {
-            found.push_back({"avx512", isa::panel_product_avx512});
+            found.push_back({"avx512", isa::panel_product_avx512, &isa::ridge_cv_loops_avx512});
         }
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-            found.push_back({"avx2", isa::panel_product_avx2});
+            found.push_back({"avx2", isa::panel_product_avx2, &isa::ridge_cv_loops_avx2});
         }
 #endif
-        found.push_back({"baseline", isa::panel_product_baseline});
+        found.push_back({"baseline", isa::panel_product_baseline, &isa::ridge_cv_loops_baseline});
         return found;
     }();
     return sets;

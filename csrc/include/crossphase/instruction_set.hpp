@@ -14,9 +14,14 @@ inline constexpr std::ptrdiff_t kPanelWidth = 16;
 // Each entry sums its rows in order, so its bits depend on the instruction set alone.
 using PanelProduct = void (*)(const double* a, const double* b, std::ptrdiff_t n_rows, double* tile);
 
+namespace isa {
+struct RidgeCvLoops;
+}
+
 struct InstructionSet {
     std::string name;  // "baseline", "avx2" or "avx512"
     PanelProduct panel_product;
+    const isa::RidgeCvLoops* ridge_cv;
 };
 
 // The instruction sets this processor can run, best first.
