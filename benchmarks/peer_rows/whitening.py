@@ -95,9 +95,7 @@ def _compared(
     difference = float(np.abs(found.matrix - expected).max() / np.abs(expected).max())
     check_answer(difference, most, f"{target} against {peer}")
     error = check_answer(float(_residuals(found.matrix, covs, p).max()), most, target)
-    times = compare(
-        lambda: whitening_matrix(covs, kind=kind, method=method), lambda: theirs(covs), rounds=_ROUNDS
-    )
+    times = compare(lambda: whitening_matrix(covs, kind=kind, method=method), lambda: theirs(covs), rounds=_ROUNDS)
     note = f"method {found.method[0]}"
     return row(target, work, peer, times, error, floor=floor, goal=goal, note=note)
 

@@ -12,8 +12,8 @@ namespace {
 
 using Buffer = std::vector<double>;
 
-// Beyond this condition the eigenvectors are asked: they know the rank, and a pivot of T may be that much smaller than what
-// it was subtracted from.
+// Beyond this condition the eigenvectors are asked: they know the rank, and a pivot of T may be that much smaller than
+// what it was subtracted from.
 constexpr double kLeastReciprocalCondition = 1e-6;
 constexpr std::ptrdiff_t kReflections = 48;  // of a block; 32 to 64 are alike at p = 512
 
@@ -210,9 +210,9 @@ double rational_inverse_root(Buffer& matrix, std::ptrdiff_t p, double rcond) {
     const std::ptrdiff_t distance = (p + 7) / 8 * 8;
     Buffer root = buffer(p * distance);
     Buffer work = buffer(isa::lane_kernels().resolvents_work_size(p, n_poles));
-    isa::lane_kernels().sum_resolvents({t.diagonal.data(), t.beside.data(), p, poles.shifts.data(),
-                                        poles.weights.data(), n_poles, distance},
-                                       work.data(), root.data());
+    isa::lane_kernels().sum_resolvents(
+        {t.diagonal.data(), t.beside.data(), p, poles.shifts.data(), poles.weights.data(), n_poles, distance},
+        work.data(), root.data());
     const std::ptrdiff_t n_reflections = p - 1;
     for (std::ptrdiff_t end = n_reflections; end > 0;) {
         const std::ptrdiff_t first = (end - 1) / kReflections * kReflections;

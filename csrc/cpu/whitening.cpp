@@ -262,7 +262,7 @@ class LaneWork {
           has_succeeded_(n_),
           work_((method == WhiteningMethod::cholesky ? isa::lane_kernels().cholesky_work_size(p)
                                                      : isa::lane_kernels().eigen_work_size(p)) /
-                    kPanelWidth +
+                        kPanelWidth +
                     1,
                 kPanelWidth) {
         if (method != WhiteningMethod::cholesky) {
@@ -276,8 +276,8 @@ class LaneWork {
         for (std::size_t lane = 0; lane < n_; ++lane) {
             covs_[lane] = lane < group.size() ? batch.covs[group[lane]].data : nullptr;
         }
-        const isa::LaneMatrices in{covs_.data(), batch.p, work_.panel(0), is_covariance_.data(), kLargestAsymmetry,
-                                    largest_inflation(batch.p)};
+        const isa::LaneMatrices in{covs_.data(),          batch.p,           work_.panel(0),
+                                   is_covariance_.data(), kLargestAsymmetry, largest_inflation(batch.p)};
         batch.options.method == WhiteningMethod::cholesky ? whiten_by_cholesky(batch, group, in)
                                                           : whiten_by_eigenvectors(batch, group, in);
     }

@@ -1,6 +1,6 @@
 // Eigenvalues and eigenvectors of one symmetric matrix a lane: Householder tridiagonalisation, then implicit QL with
-// Wilkinson's shift (Bowdler, Martin, Reinsch & Wilkinson 1968, Numer. Math. 11, 293-306; Dubrulle 1970). Lanes deflate at
-// their own pace: a rotation outside a lane's unreduced block leaves it as it is.
+// Wilkinson's shift (Bowdler, Martin, Reinsch & Wilkinson 1968, Numer. Math. 11, 293-306; Dubrulle 1970). Lanes deflate
+// at their own pace: a rotation outside a lane's unreduced block leaves it as it is.
 //
 // The rotations are the larger part of the work and have no need of lanes: they are written down, handed to their
 // matrix, and turn its eigenvectors 16 coordinates at a time, in the cache next to the processor.
@@ -10,8 +10,8 @@
 
 namespace {
 
-constexpr Index kSweepsAtOnce = 16;      // 16 x 64 rotations are 16 KB a matrix, half of a small first-level cache
-constexpr Index kSweepsPerValue = 30;    // LAPACK's limit for dsteqr; 1.7 are usual
+constexpr Index kSweepsAtOnce = 16;    // 16 x 64 rotations are 16 KB a matrix, half of a small first-level cache
+constexpr Index kSweepsPerValue = 30;  // LAPACK's limit for dsteqr; 1.7 are usual
 constexpr double kRoundoff = 0x1p-53;
 
 struct EigenWork {
@@ -216,7 +216,7 @@ class LaneEigen {
     // grows from the first corner: Q_i = H_i diag(Q_{i-1}, 1). Applying one reflection and multiplying with the next
     // share a pass.
     void form_reflections() {
-        Vector* product = w_;      // v_i^T diag(Q_{i-1}, 1)
+        Vector* product = w_;       // v_i^T diag(Q_{i-1}, 1)
         Vector* following = next_;  // v_{i+1}^T Q_i
         for (Index i = 1; i < p_; ++i) {
             border_with_identity(i - 1);
@@ -362,8 +362,8 @@ class LaneEigen {
             if (l < m) {  // Wilkinson's shift
                 const double half = (diagonal_[l + 1][lane] - diagonal_[l][lane]) / (2.0 * beside_[l][lane]);
                 const double root = __builtin_sqrt(half * half + 1.0);
-                g[lane] = diagonal_[m][lane] - diagonal_[l][lane] +
-                          beside_[l][lane] / (half + (half < 0.0 ? -root : root));
+                g[lane] =
+                    diagonal_[m][lane] - diagonal_[l][lane] + beside_[l][lane] / (half + (half < 0.0 ? -root : root));
             }
         }
         Vector s = Vector{} + 1.0, c = s, shift = {};
@@ -435,8 +435,8 @@ class LaneEigen {
             }
             for (Index index = 0; index * kPanel < p_; ++index) {
                 for (Index k = 0; k < n_sweeps; ++k) {
-                    turn_panel(panel(lane, index), turned_ + k * n, turned_ + (kSweepsAtOnce + k) * n,
-                               lower_[k][lane], upper_[k][lane]);
+                    turn_panel(panel(lane, index), turned_ + k * n, turned_ + (kSweepsAtOnce + k) * n, lower_[k][lane],
+                               upper_[k][lane]);
                 }
             }
         }

@@ -1,14 +1,15 @@
-// Factorizations of several small matrices at once, one matrix to a SIMD lane; compiled once per instruction set, each in
-// its own translation unit with that set's flags. Every lane runs the same operations in the same order, and none reads
-// another, so a matrix's result does not depend on its neighbours nor on its place among them.
+// Factorizations of several small matrices at once, one matrix to a SIMD lane; compiled once per instruction set, each
+// in its own translation unit with that set's flags. Every lane runs the same operations in the same order, and none
+// reads another, so a matrix's result does not depend on its neighbours nor on its place among them.
 #pragma once
 
 #include <cstddef>
 
 namespace crossphase::cpu::isa {
 
-// Up to n_lanes symmetric matrices of p x p, rows contiguous; a null pointer leaves its lane idle. They are read as their
-// average with the mirror image. `is_covariance` becomes 0 for one that is not finite or not symmetric within rounding.
+// Up to n_lanes symmetric matrices of p x p, rows contiguous; a null pointer leaves its lane idle. They are read as
+// their average with the mirror image. `is_covariance` becomes 0 for one that is not finite or not symmetric within
+// rounding.
 struct LaneMatrices {
     const double* const* covs;
     std::ptrdiff_t p;
@@ -37,8 +38,8 @@ struct LaneKernels {
     void (*cholesky)(const LaneMatrices& in, double ridge, double* const* whiteners, int* is_definite);
 
     // Eigenvalues into values[lane] (p, in no order) and eigenvectors into panels[lane]: p rows, one a vector, of 16
-    // coordinates in panel after panel, as packed_panels.hpp has them (its padding is left alone). has_converged becomes
-    // 0 where it takes too many sweeps.
+    // coordinates in panel after panel, as packed_panels.hpp has them (its padding is left alone). has_converged
+    // becomes 0 where it takes too many sweeps.
     std::ptrdiff_t (*eigen_work_size)(std::ptrdiff_t p);
     void (*eigen)(const LaneMatrices& in, double* const* values, double* const* panels, int* has_converged);
 

@@ -11,8 +11,8 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
-constexpr Index kPanel = 16;      // coordinates of a packed panel
-constexpr Index kMostLanes = 8;   // doubles in the widest register
+constexpr Index kPanel = 16;        // coordinates of a packed panel
+constexpr Index kMostLanes = 8;     // doubles in the widest register
 constexpr double kTiny = 0x1p-900;  // a sum of squares of entries scaled to 1 below this is rounding of rounding
 
 template <int kLanes>
@@ -118,8 +118,8 @@ inline void load_row(const crossphase::cpu::isa::LaneMatrices& in, Index i, type
     }
 }
 
-// Lower triangles of the averages with the mirror images, in rows of row_distance(p) vectors; the padding is an identity
-// and so are idle lanes. Checks what the caller may not trust.
+// Lower triangles of the averages with the mirror images, in rows of row_distance(p) vectors; the padding is an
+// identity and so are idle lanes. Checks what the caller may not trust.
 template <int kLanes>
 inline void load_covariances(const crossphase::cpu::isa::LaneMatrices& in, typename Lanes<kLanes>::Vector* a) {
     using Vector = typename Lanes<kLanes>::Vector;

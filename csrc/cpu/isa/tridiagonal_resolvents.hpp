@@ -15,8 +15,8 @@ template <int kLanes>
 void sum_resolvents(const crossphase::cpu::isa::Resolvents& in, double* work, double* sums) {
     using Vector = typename Lanes<kLanes>::Vector;
     const Index n = in.n, n_poles = in.n_poles;
-    double* ratios = work;                     // n x n_poles
-    double* diagonals = ratios + n * n_poles;  // n x n_poles, times the pole's weight
+    double* ratios = work;                      // n x n_poles
+    double* diagonals = ratios + n * n_poles;   // n x n_poles, times the pole's weight
     double* columns = diagonals + n * n_poles;  // row i of every resolvent: kLanes columns of pole after pole
     for (Index pole = 0; pole < n_poles; ++pole) {
         double above = in.diagonal[0] + in.shifts[pole];

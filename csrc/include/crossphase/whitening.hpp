@@ -8,7 +8,8 @@
 // zca and pca drop directions with lambda <= rcond * max(lambda): inverting them only amplifies rounding noise (their
 // rows are zero in pca). Source: Kessy, Lewin & Strimmer (2018), Am. Stat. 72(4), 309-314.
 //
-// A batch is shared out to threads. A result depends on its own matrix alone: not on the batch, the threads, nor its place.
+// A batch is shared out to threads. A result depends on its own matrix alone: not on the batch, the threads, nor its
+// place.
 #pragma once
 
 #include <cstddef>
@@ -20,12 +21,12 @@ namespace crossphase::cpu {
 
 enum class WhiteningKind { zca, pca, cholesky };
 
-// How W is computed: `cholesky` makes that kind alone, `eigh` the other two, `rational` and `newton_schulz` zca where cov +
-// ridge I is far enough from singular (csrc/cpu/inverse_root.hpp).
+// How W is computed: `cholesky` makes that kind alone, `eigh` the other two, `rational` and `newton_schulz` zca where
+// cov + ridge I is far enough from singular (csrc/cpu/inverse_root.hpp).
 enum class WhiteningMethod { cholesky, eigh, rational, newton_schulz };
 
-// Covariances of at most so many columns are factored one to a SIMD lane, 8 at once: half of a second-level cache of 1 MB.
-// Beyond, LAPACK's blocks win.
+// Covariances of at most so many columns are factored one to a SIMD lane, 8 at once: half of a second-level cache of 1
+// MB. Beyond, LAPACK's blocks win.
 inline constexpr std::ptrdiff_t kLargestInLanes = 96;
 
 struct WhiteningOptions {
