@@ -100,6 +100,7 @@ def test_an_iteration_that_missed_a_direction_is_refused(
     values = np.append(np.linspace(1.0, 0.5, 5), np.linspace(0.1, 0.0, N - 5))
     axes = problems.orthogonal(rng, N)
     gram = (axes * values) @ axes.T
+    values, gram = values / np.diag(gram).max(), gram / np.diag(gram).max()  # as the iteration sees it
     for found, is_complete in (([0, 1, 2, 3], True), ([1, 2, 3, 4], False)):
         pairs = values[found], axes[:, found]
         monkeypatch.setattr(subspace_iteration, "_converge", lambda *_, pairs=pairs: pairs)
