@@ -200,7 +200,13 @@ class CrossModalEstimator(
             self._n_rows_seen = 0
             n_threads = resolve_n_threads(self.n_threads)
             self.moments_ = [
-                CrossMoments(self.n_features_in_, self.n_features_y_in_, n_threads=n_threads, backend=self.backend)
+                CrossMoments(
+                    self.n_features_in_,
+                    self.n_features_y_in_,
+                    precision="f64",
+                    n_threads=n_threads,
+                    backend=self.backend,
+                )
                 for _ in range(N_FOLDS if needs_folds else 1)
             ]
         elif not hasattr(self, "_n_rows_seen"):

@@ -85,7 +85,7 @@ def analyse_components(
         decompositions[name] = judge.decomposition(found.spectrum, scores)
         if name in ("svd_x", "svd_y"):
             explained[name] = judge.explained(scores)
-    n = pair.x.samples.n_samples
+    n = pair.n_samples
     return ComponentAnalysis(
         **decompositions,
         variances_x=components["svd_x"].spectrum ** 2 / n,

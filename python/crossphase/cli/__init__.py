@@ -1,4 +1,4 @@
-"""The ``crossphase`` command: diagnose, demo, doctor, phase-diagram."""
+"""The ``crossphase`` command: diagnose, demo, doctor, phase-diagram, moments, merge."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
 from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
+from crossphase.cli.moments import merge, moments
 from crossphase.cli.output import JsonOption, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
@@ -192,6 +193,8 @@ def doctor(json: JsonOption = None) -> None:
 
 
 app.command("phase-diagram", epilog=EXIT_CODES)(guarded(phase_diagram))
+app.command(epilog=EXIT_CODES)(guarded(moments))
+app.command(epilog=EXIT_CODES)(guarded(merge))
 
 
 def _deliver(result: Diagnosis | PairwiseDiagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:

@@ -9,20 +9,22 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.status import Status
 from rich.text import Text
 
-from crossphase.cli.output import OutputError
 from crossphase.diagnosis import Diagnosis
-from crossphase.errors import InputTypeError, InputValueError, InputWarning
+from crossphase.errors import InputTypeError, InputValueError, InputWarning, OutputError
 from crossphase.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from crossphase.pairwise import PairwiseDiagnosis
+    from crossphase.summarize import Progress as RowProgress
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -48,8 +50,9 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise _failed(_sentence(error), EXIT_FAILED) from None
         except MemoryError as error:
             raise _failed(f"not enough memory ({error})" if str(error) else "not enough memory", EXIT_FAILED) from None
-        except KeyboardInterrupt:
-            raise _failed("interrupted", EXIT_INTERRUPTED) from None
+        except KeyboardInterrupt as interrupt:
+            notes = getattr(interrupt, "__notes__", [])  # such as where a checkpoint was left
+            raise _failed("; ".join(["interrupted", *notes]), EXIT_INTERRUPTED) from None
 
     return run
 
@@ -72,6 +75,25 @@ def progress(first_step: str) -> Iterator[None]:
         finally:
             logger.removeHandler(handler)
             logger.setLevel(level)
+
+
+@contextmanager
+def row_progress() -> Iterator[Callable[[RowProgress], None] | None]:
+    """A bar with rate and remaining time for `summarize_pair`; on stderr, and only if that is a terminal: else None."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(BarColumn(24), TextColumn("{task.description}"), console=console, transient=True) as bars:
+        bar = bars.add_task("reading", total=None)
+
+        def show(now: RowProgress) -> None:
+            share, rate = now.done_rows / now.total_rows, now.bytes_per_second / 1e6
+            left = timedelta(seconds=round(now.seconds_left))
+            told = f"{share:4.0%} of {now.total_rows:,} rows  {rate:,.0f} MB/s  {left} left"
+            bars.update(bar, completed=now.done_rows, total=now.total_rows, description=told)
+
+        yield show
 
 
 def print_diagnosis(result: Diagnosis | PairwiseDiagnosis) -> None:
