@@ -171,6 +171,7 @@ OTHER = problems.generator(9).standard_normal((N, 4)).astype(np.float32)
         ((X, Y + 1, LABELS), "Y differs in its content"),
         ((X.astype(np.float64), Y, LABELS), r"X differs in its dtype \(float32 and float64\)"),
         ((X, Y[:, :2], LABELS), r"Y differs in its columns \(3 and 2\)"),
+        ((X[1:], Y[1:], LABELS[1:]), r"X and Y differ in their rows \(6000 and 5999\)"),
         ((X, Y, None), "only one has labels"),
         ((X, Y, LABELS[::-1]), "the labels differ"),
         ((X, Y, [label or "d" for label in LABELS]), "the labels differ"),
@@ -180,7 +181,7 @@ def test_states_of_other_data_are_refused(data: tuple[object, ...], sentence: st
     first = part(0, 1000)
     before = first.to_bytes()
     with pytest.raises(InputValueError, match=f"cannot merge: one and other are of different data sets.*{sentence}"):
-        merge_states([("one", first), ("other", summarize_pair(*data, rows=(1000, N)))])
+        merge_states([("one", first), ("other", summarize_pair(*data, rows=(500, None)))])
     assert first.to_bytes() == before
 
 

@@ -205,6 +205,8 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
     for name, state in states:
         if not isinstance(state, PairState):
             raise InputTypeError(f"{name} must be a PairState; got {type(state).__name__}.")
+        if merged is not None:
+            _require_same_origin(merged, state, first_name, name)
         for first, stop in state.row_ranges:
             for (other_first, other_stop), other_name in held:
                 if first < other_stop and other_first < stop:
@@ -218,7 +220,6 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
             first_name = name
             merged = dataclasses.replace(state, moments=copy.deepcopy(state.moments))
         else:
-            _require_same_origin(merged, state, first_name, name)
             merged.moments.merge(state.moments)
             merged = dataclasses.replace(merged, sample=merged.sample.merge(state.sample))
     if merged is None:
@@ -229,13 +230,16 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
 def difference(one: PairedDataset, other: PairedDataset) -> str | None:
     """What tells two data sets apart, as the end of a sentence; None if nothing does."""
     for side, view in (("x", "X"), ("y", "Y")):
-        for attribute, meaning in (("n_features", "columns"), ("dtype", "dtype"), ("fingerprint", "content")):
+        for attribute, meaning in (("n_features", "columns"), ("dtype", "dtype")):
             ours, theirs = (getattr(dataset, f"{attribute}_{side}") for dataset in (one, other))
             if ours != theirs:
-                values = "" if attribute == "fingerprint" else f" ({ours} and {theirs})"
-                return f"{view} differs in its {meaning}{values}"
+                return f"{view} differs in its {meaning} ({ours} and {theirs})"
     if one.n_samples != other.n_samples:
         return f"X and Y differ in their rows ({one.n_samples} and {other.n_samples})"
+    if one.fingerprint_x != other.fingerprint_x:
+        return "X differs in its content"
+    if one.fingerprint_y != other.fingerprint_y:
+        return "Y differs in its content"
     if (one.fingerprint_labels, one.n_labelled) != (other.fingerprint_labels, other.n_labelled):
         missing = None in (one.fingerprint_labels, other.fingerprint_labels)
         return "only one has labels" if missing else "the labels differ"
