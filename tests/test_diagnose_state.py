@@ -543,6 +543,25 @@ def test_an_interrupted_pass_goes_on_to_the_same_bytes(files: Any, from_state: D
     assert again.to_json() == from_state.to_json()
 
 
+def test_dask_arrays_are_summed_by_their_workers(
+    pair: tuple[np.ndarray, np.ndarray, np.ndarray], from_state: Diagnosis
+) -> None:
+    array = pytest.importorskip("dask.array")
+    X, Y, signal = pair
+    lazy = array.from_array(X, chunks=(7000, 5)), array.from_array(Y, chunks=(9000, 13))
+    assert diagnose(*lazy, signal).to_json() == from_state.to_json()
+    assert diagnose(lazy[0], Y, signal).to_json() == from_state.to_json()
+    small = diagnose(lazy[0][:SMALL], lazy[1][:SMALL], signal[:SMALL], rehearse=False)
+    assert small.to_json() == diagnose(X[:SMALL], Y[:SMALL], signal[:SMALL], rehearse=False).to_json()
+    for option, value in (("ids", (np.arange(SAMPLED),) * 2), ("checkpoint", "c.safetensors")):
+        with pytest.raises(
+            InputValueError, match=f"{option} cannot be used with dask arrays; leave it out, or compute"
+        ):
+            diagnose(*lazy, signal, **{option: value})
+    with pytest.raises(InputValueError, match=r"groups need the rows.*: compute the dask arrays first"):
+        diagnose(*lazy, signal, groups=np.arange(SAMPLED) // 2)
+
+
 OUT_OF_CORE = """
 import re
 from pathlib import Path

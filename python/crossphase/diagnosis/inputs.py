@@ -64,11 +64,6 @@ def in_memory(values: Any) -> Any:
     return rows.view("V2") if rows.dtype == np.uint16 else rows  # bfloat16, as arrays of users hold it
 
 
-def is_dask(values: Any) -> bool:
-    """Whether values are a dask array, told without importing dask."""
-    return type(values).__module__.partition(".")[0] == "dask"
-
-
 def require_no_precision(precision: Any) -> None:
     """Refuse an option of the one pass where there is none."""
     if precision is not None:
