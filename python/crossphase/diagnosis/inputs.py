@@ -15,9 +15,8 @@ from crossphase.readers import read_samples
 from crossphase.sources import RowSource, open_rows
 from crossphase.sources.members import split_location
 
-IN_MEMORY_BYTES = (
-    2**30
-)  # of values in files, X and Y together: up to here rows are read into memory, beyond in one pass
+# Of values in files, X and Y together: up to here rows are read into memory, beyond it in one pass.
+IN_MEMORY_BYTES = 2**30
 
 
 def is_state(X: Any, Y: Any) -> bool:

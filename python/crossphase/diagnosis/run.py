@@ -181,16 +181,12 @@ def diagnose(
             raise InputTypeError(
                 "X is a mapping of views, so the labels come next; Y must not be given beside labels=."
             )
-        for name, value in (("ids", ids), ("checkpoint", checkpoint)):
-            if value is not None:
-                remedy = (
-                    "Put the views in common order first, with crossphase.match_rows."
-                    if name == "ids"
-                    else ("Diagnose one pair at a time.")
-                )
-                raise InputValueError(
-                    f"{name} {'are' if name == 'ids' else 'is'} of two views; got a mapping. {remedy}"
-                )
+        if ids is not None:
+            raise InputValueError(
+                "ids are of two views; got a mapping. Put the views in common order first, with crossphase.match_rows."
+            )
+        if checkpoint is not None:
+            raise InputValueError("checkpoint is of two views; got a mapping. Diagnose one pair at a time.")
 
         given = {name: value for name, value in locals().items() if name in _OPTIONS}
         return diagnose_pairs(X, Y if labels is None else labels, **given)
