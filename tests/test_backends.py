@@ -11,7 +11,7 @@ import pytest
 from crossphase import BackendUnavailableError, InputValueError, _core, reference
 from crossphase._backends import _REGISTRY, BACKENDS, select
 
-KINDS = _core.cpu.WhiteningKind
+KINDS, METHODS = _core.cpu.WhiteningKind, _core.cpu.WhiteningMethod
 CALLS = {  # operation: keyword arguments that every implementation takes
     "component_r2": {
         "scores": np.arange(12.0).reshape(6, 2) ** 2,
@@ -21,6 +21,7 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "n_folds": 2,
         "permutations": np.arange(6)[None],
         "alpha": 1.0,
+        "precision": _core.cpu.RidgeCvPrecision.f64,
         "n_threads": 1,
     },
     "leading_eigenvectors": {"matrix": np.diag([4.0, 1.0, 9.0, 2.0]), "k": 2},
@@ -32,7 +33,14 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "scores": np.empty((3, 2)),
         "n_threads": 1,
     },
-    "whitening": {"covs": np.diag([4.0, 1.0])[None], "kind": KINDS.zca, "ridge": 0.0, "rcond": 0.0, "n_threads": 1},
+    "whitening": {
+        "covs": np.diag([4.0, 1.0])[None],
+        "kind": KINDS.zca,
+        "method": METHODS.eigh,
+        "ridge": 0.0,
+        "rcond": 0.0,
+        "n_threads": 1,
+    },
 }
 
 
@@ -107,7 +115,9 @@ def compare(name, compute):
     cpu, reference = (np.asarray(compute(backend)) for backend in ("cpu", "reference"))
     worst[name] = float(np.abs(cpu - reference).max())
 compare("moments", lambda b: crossphase.cross_moments(X, Y, backend=b).cov_xx)
-compare("component_r2", lambda b: crossphase.component_r2(X, labels + X[:, :2], folds, backend=b))
+classes = np.eye(3)[(X[:, 0] > 10).astype(int)]
+compare("component_r2", lambda b: np.hstack([
+    crossphase.component_r2(X, z, folds, backend=b) for z in (labels + X[:, :2], classes)]))
 compare("projection", lambda b: project(as_samples(X, "X"), X.mean(0), np.eye(19), n_threads=2, backend=b))
 gram = X.T @ X / 2500
 compare("leading_eigenvectors", lambda b: select("leading_eigenvectors", backend=b).run(gram, 3)[1] / 100)

@@ -139,9 +139,50 @@ def test_threads_do_not_change_a_byte(rng: np.random.Generator, d: int) -> None:
     assert set(results) == {results[0]}
 
 
-def test_more_rows_than_a_chunk_in_a_fold() -> None:
-    problem = problems.component_problem(4, 1500, 3, 2, 2, one_hot=True, n_folds=3)
+@pytest.mark.parametrize("one_hot", [True, False])
+@pytest.mark.parametrize(("n_components", "n_labels"), [(1, 1), (15, 9), (29, 37), (3, 300)])
+def test_more_rows_and_columns_than_a_chunk(one_hot: bool, n_components: int, n_labels: int) -> None:
+    """Folds of several chunks, columns of several panels and of parts of one, permutations of several groups."""
+    problem = problems.component_problem(4, 700, n_components, 1, n_labels, one_hot=one_hot, n_folds=3)
+    permutations = np.stack([np.arange(700), *(problems.generator(k).permutation(700) for k in range(6))])
+    found = r2_of(problem, permutations=permutations)
+    for k in (0, 6):
+        assert np.abs(found[k] - loop_r2(problem, permutations[k])).max() <= problem.tolerance
+
+
+def test_rows_of_several_classes_or_none(rng: np.random.Generator) -> None:
+    scores, labels = rng.standard_normal((300, 4)), (rng.random((300, 11)) < 0.2).astype(float)
+    labels[:, 3] = scores[:, 0] > 1
+    assert set(labels.sum(axis=1)) >= {0.0, 1.0, 4.0}
+    problem = problems.ComponentProblem(scores[:, :, None], labels, np.arange(300) % 5, 1.0, 2.0)
     assert np.abs(r2_of(problem) - loop_r2(problem)).max() <= problem.tolerance
+
+
+def test_a_fold_that_begins_unlike_the_rest_of_it(rng: np.random.Generator) -> None:
+    """The sums of a fold are about the mean of its first rows: here these lie far from the others and do not vary."""
+    n = 2000
+    labels = rng.standard_normal((n, 1))
+    labels[:256:2] = labels[1:256:2] = 40.0
+    scores = labels + 0.3 * rng.standard_normal((n, 1))
+    folds = np.arange(n) % 2
+    found = component_r2(scores, labels, folds)[0, 0]
+    # At worst 1000 / 128 times the rounding of sums of 2000 squares; for the factor 32 see `ComponentProblem.tolerance`.
+    assert abs(found - loop_in_extended_precision(scores[:, 0], labels[:, 0], folds, 1.0)) <= 8 * 32 * n * problems.U
+
+
+@given(problem=problems.component_problems())
+def test_float32_products_cost_known_digits(problem: problems.ComponentProblem) -> None:
+    """Sums of up to 128 products in float32: 130 roundings of 2^-24; the factor as in `ComponentProblem.tolerance`."""
+    found = r2_of(problem, precision="f32")
+    assert np.abs(found - r2_of(problem)).max() <= 32 * 130 * 2.0**-24 * problem.condition
+
+
+def test_float32_products_are_float32_where_there_are_products(rng: np.random.Generator) -> None:
+    dense = problems.component_problem(3, 500, 20, 1, 7, one_hot=False)
+    found, exact = r2_of(dense, precision="f32"), r2_of(dense)
+    assert 0 < np.abs(found - exact).max() <= 1e-5
+    one_hot = problems.component_problem(3, 500, 20, 1, 7, one_hot=True)
+    assert np.array_equal(r2_of(one_hot, precision="f32"), r2_of(one_hot))
 
 
 def test_types_and_layouts_do_not_matter(problem: problems.ComponentProblem) -> None:

@@ -101,6 +101,7 @@ def test_a_part_of_the_rows(files: Path) -> None:
     direct = CrossMoments(6, 4, first_row=1500).update(np.load(x)[1500:7001], np.load(y)[1500:7001])
     assert state.moments.cov_xy.tobytes() == direct.cov_xy.tobytes()
     assert state.dataset == summarize_pair(x, y, labels).dataset
+    assert summarize_pair(x, y, labels, rows=(7001, None)).row_ranges == [(7001, N)]
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
@@ -382,7 +383,7 @@ def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -
             summarize_pair(*data, checkpoint=checkpoint, **options)
         assert (checkpoint.read_bytes(), checkpoint.stat().st_mtime_ns) == before
     checkpoint.write_bytes(before[0][:-1])
-    with pytest.raises(InputValueError, match=f"{checkpoint} is damaged"):
+    with pytest.raises(InputValueError, match=f"checkpoint: {checkpoint} is damaged: .* It is unchanged; delete it"):
         summarize_pair(x, y, labels, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before[0][:-1]
 

@@ -1,5 +1,7 @@
 #include "crossphase/ridge_cv.hpp"
 
+#include <pybind11/native_enum.h>
+
 #include "arrays.hpp"
 #include "module.hpp"
 
@@ -8,13 +10,17 @@ namespace crossphase::bindings {
 void bind_ridge_cv(py::module_& cpu_module) {
     using namespace py::literals;
     cpu_module.attr("max_scores_per_component") = cpu::kMaxScoresPerComponent;
+    py::native_enum<cpu::RidgeCvPrecision>(cpu_module, "RidgeCvPrecision", "enum.Enum")
+        .value("f64", cpu::RidgeCvPrecision::float64)
+        .value("f32", cpu::RidgeCvPrecision::float32)
+        .finalize();
     cpu_module.def(
         "component_r2",
         [](const Array<double>& scores, py::ssize_t scores_per_component, const Array<double>& labels,
            const Array<std::ptrdiff_t>& folds, py::ssize_t n_folds, const Array<std::ptrdiff_t>& permutations,
-           double alpha, int n_threads) {
+           double alpha, cpu::RidgeCvPrecision precision, int n_threads) {
             const cpu::RidgeCvInput input{view(scores), scores_per_component, view(labels), vector_view(folds),
-                                          n_folds,      view(permutations),   alpha};
+                                          n_folds,      view(permutations),   alpha,        precision};
             if (scores_per_component < 1) {
                 throw py::value_error("scores_per_component must be at least 1");
             }
@@ -30,7 +36,7 @@ void bind_ridge_cv(py::module_& cpu_module) {
             return r2;
         },
         "scores"_a.noconvert(), py::kw_only(), "scores_per_component"_a, "labels"_a.noconvert(), "folds"_a.noconvert(),
-        "n_folds"_a, "permutations"_a.noconvert(), "alpha"_a, "n_threads"_a);
+        "n_folds"_a, "permutations"_a.noconvert(), "alpha"_a, "precision"_a, "n_threads"_a);
 }
 
 }  // namespace crossphase::bindings

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "crossphase/instruction_set.hpp"
-#include "isa/reduced_products.hpp"
+#include "isa/block_kernels.hpp"
 #include "packed_block.hpp"
 
 namespace crossphase::cpu {
@@ -48,7 +48,7 @@ void add_rows(BlockMoments& block, const Packed& packed, std::ptrdiff_t n_rows) 
     constexpr std::ptrdiff_t kPerPanel = kWidth / kPanelWidth;
     const Step to = take_step(block, n_rows, packed.mean());
     const auto n_panels16 = static_cast<std::ptrdiff_t>(block.mean.size()) / kPanelWidth;
-    const auto merge_tile = instruction_set().reduced->merge_tile;
+    const auto merge_tile = instruction_set().block_kernels->merge_tile;
     alignas(64) double entries[kWidth * kWidth];
     packed.begin();
     for (std::ptrdiff_t group = 0; group < packed.n_panels(); group += kPanelsAtOnce) {
@@ -103,7 +103,7 @@ void append_block(BlockMoments& block, std::span<const SampleView> parts, Precis
 void merge_into(BlockMoments& block, const BlockMoments& next) {
     const Step to = take_step(block, next.n_samples, next.mean);
     const auto n_panels = static_cast<std::ptrdiff_t>(block.mean.size()) / kPanelWidth;
-    const auto merge_tile = instruction_set().reduced->merge_tile;
+    const auto merge_tile = instruction_set().block_kernels->merge_tile;
     for (std::ptrdiff_t i = 0; i < n_panels; ++i) {
         for (std::ptrdiff_t j = 0; j <= i; ++j) {
             merge_tile(next.scatter.data() + tile_number(i, j) * kTileSize, kPanelWidth,

@@ -20,35 +20,6 @@ std::ptrdiff_t columns_of(std::span<const SampleView> parts) {
     return n_columns;
 }
 
-template <SampleType type>
-void pack_doubles(const SampleView& part, std::ptrdiff_t first_column, PackedPanels& panels) {
-    for (std::ptrdiff_t i = 0; i < part.n_rows; ++i) {
-        const std::byte* row = part.data + i * part.row_stride;
-        for (std::ptrdiff_t j = 0; j < part.n_columns; ++j) {
-            panels(i, first_column + j) = load_sample<type>(row + j * part.column_stride);
-        }
-    }
-}
-
-// Mean of each column of one panel, added to `mean`; the panel is left centred on it.
-void centre(double* panel, std::ptrdiff_t n_rows, double* mean) {
-    double sums[kPanelWidth] = {};
-    for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
-        for (std::ptrdiff_t j = 0; j < kPanelWidth; ++j) {
-            sums[j] += panel[i * kPanelWidth + j];
-        }
-    }
-    for (std::ptrdiff_t j = 0; j < kPanelWidth; ++j) {
-        sums[j] /= static_cast<double>(n_rows);
-        mean[j] += sums[j];
-    }
-    for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
-        for (std::ptrdiff_t j = 0; j < kPanelWidth; ++j) {
-            panel[i * kPanelWidth + j] -= sums[j];
-        }
-    }
-}
-
 // The columns of one panel of one strip of rows: as they lie in memory where the kernels can read them there, else
 // copied to `buffer` as float64.
 isa::Strip strip_of(std::span<const SampleView> parts, std::ptrdiff_t first_row, std::ptrdiff_t n_rows,
@@ -107,54 +78,31 @@ double exact_shift(double mean, double variance) {
     return mean * mean * 0x1p-16 <= variance ? as_bfloat16(mean) : mean;
 }
 
+// Calls visit(strip, its first row, its first column, its number of columns) for strips of 32 rows and columns.
+template <typename Visitor>
+void for_each_strip(std::span<const SampleView> parts, Visitor&& visit) {
+    const std::ptrdiff_t n_rows = parts.front().n_rows, n_columns = columns_of(parts);
+    double buffer[kStripRows * kTileWidth];
+    for (std::ptrdiff_t row = 0; row < n_rows; row += kStripRows) {
+        for (std::ptrdiff_t first = 0; first < n_columns; first += kTileWidth) {
+            const std::ptrdiff_t count = std::min(kTileWidth, n_columns - first);
+            visit(strip_of(parts, row, std::min(kStripRows, n_rows - row), first, count, buffer), row, first, count);
+        }
+    }
+}
+
 std::uint32_t* allocate_words(std::ptrdiff_t count) {
     return static_cast<std::uint32_t*>(::operator new(static_cast<std::size_t>(count) * 4, std::align_val_t{64}));
 }
 
 }  // namespace
 
-DoubleBlock::DoubleBlock(std::span<const SampleView> parts)
-    : panels_(parts.front().n_rows, columns_of(parts)),
-      mean_(static_cast<std::size_t>(panels_.n_panels() * kPanelWidth), 0.0) {
-    std::ptrdiff_t first_column = 0;
-    for (const SampleView& part : parts) {
-        with_sample_type(part.type, [&]<SampleType type>() { pack_doubles<type>(part, first_column, panels_); });
-        first_column += part.n_columns;
-    }
-    for (std::ptrdiff_t p = 0; p < panels_.n_panels(); ++p) {
-        double* mean = mean_.data() + p * kPanelWidth;
-        centre(panels_.panel(p), panels_.n_rows(), mean);
-        // Again: the first mean was rounded, the second takes the rest off.
-        centre(panels_.panel(p), panels_.n_rows(), mean);
-    }
-}
-
-void DoubleBlock::tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const {
-    std::fill_n(entries, kWidth * kWidth, 0.0);
-    instruction_set().panel_product(panels_.panel(i), panels_.panel(j), panels_.n_rows(), entries);
-}
-
-ReducedBlock::ReducedBlock(std::span<const SampleView> parts, Precision precision)
-    : products_(*instruction_set().reduced),
-      n_pieces_(bf16_pieces(precision)),
-      n_bytes_(n_pieces_ == 0 ? 4 : 2 * n_pieces_),
-      n_rows_(parts.front().n_rows),
-      n_strips_((n_rows_ + kStripRows - 1) / kStripRows),
-      n_columns_(columns_of(parts)),
-      n_panels_((n_columns_ + kWidth - 1) / kWidth),
-      mean_(static_cast<std::size_t>(n_panels_ * kWidth), 0.0),
-      diagonal_(mean_.size(), 0.0),
-      shift_(mean_.size(), 0.0),
-      scale_(mean_.size(), 1.0),
-      words_(allocate_words(n_panels_ * panel_words())) {
-    find_centre(parts, precision);
-    pack(parts);
-}
-
-void ReducedBlock::find_centre(std::span<const SampleView> parts, Precision precision) {
-    // About the first row: the sum of squares then loses at most the digits by which that row is an outlier.
-    std::vector<double> origin(mean_.size(), 0.0), sums(mean_.size(), 0.0), squares(mean_.size(), 0.0);
-    double buffer[kStripRows * kTileWidth];
+Centre::Centre(std::span<const SampleView> parts)
+    : mean(static_cast<std::size_t>((columns_of(parts) + kTileWidth - 1) / kTileWidth * kTileWidth), 0.0),
+      diagonal(mean.size(), 0.0) {
+    // About the first row: the sum of squares then loses at most the digits by which that row is an outlier, and a mean
+    // of any size none.
+    std::vector<double> origin(mean.size(), 0.0), sums(mean.size(), 0.0), squares(mean.size(), 0.0);
     std::size_t column = 0;
     for (const SampleView& part : parts) {
         with_sample_type(part.type, [&]<SampleType type>() {
@@ -163,22 +111,55 @@ void ReducedBlock::find_centre(std::span<const SampleView> parts, Precision prec
             }
         });
     }
-    for (std::ptrdiff_t row = 0; row < n_rows_; row += kStripRows) {
-        for (std::ptrdiff_t first = 0; first < n_columns_; first += kWidth) {
-            const std::ptrdiff_t count = std::min(kWidth, n_columns_ - first);
-            const auto strip = strip_of(parts, row, std::min(kStripRows, n_rows_ - row), first, count, buffer);
-            products_.add_sums(strip, count, origin.data() + first, sums.data() + first, squares.data() + first);
-        }
+    const auto add_sums = instruction_set().block_kernels->add_sums;
+    for_each_strip(parts, [&](const isa::Strip& strip, std::ptrdiff_t, std::ptrdiff_t first, std::ptrdiff_t count) {
+        add_sums(strip, count, origin.data() + first, sums.data() + first, squares.data() + first);
+    });
+    const auto n = static_cast<double>(parts.front().n_rows);
+    for (std::size_t j = 0; j < column; ++j) {
+        mean[j] = origin[j] + sums[j] / n;
+        diagonal[j] = std::isfinite(squares[j]) ? std::max(squares[j] - sums[j] * (sums[j] / n), 0.0) : HUGE_VAL;
     }
-    const auto n = static_cast<double>(n_rows_);
+}
+
+DoubleBlock::DoubleBlock(std::span<const SampleView> parts)
+    : centre_(parts), panels_(parts.front().n_rows, columns_of(parts)) {
+    const std::vector<double> scale(centre_.mean.size(), 1.0);
+    const auto pack = instruction_set().block_kernels->pack_double;
+    for_each_strip(parts, [&](const isa::Strip& strip, std::ptrdiff_t row, std::ptrdiff_t first, std::ptrdiff_t count) {
+        double* left = panels_.panel(first / kWidth) + row * kWidth;
+        double* right = count > kWidth ? panels_.panel(first / kWidth + 1) + row * kWidth : nullptr;
+        pack(strip, count, {centre_.mean.data() + first, scale.data() + first}, left, right);
+    });
+}
+
+void DoubleBlock::tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const {
+    std::fill_n(entries, kWidth * kWidth, 0.0);
+    instruction_set().panel_product(panels_.panel(i), panels_.panel(j), panels_.n_rows(), entries);
+}
+
+ReducedBlock::ReducedBlock(std::span<const SampleView> parts, Precision precision)
+    : kernels_(*instruction_set().block_kernels),
+      n_pieces_(bf16_pieces(precision)),
+      n_bytes_(n_pieces_ == 0 ? 4 : 2 * n_pieces_),
+      n_rows_(parts.front().n_rows),
+      n_strips_((n_rows_ + kStripRows - 1) / kStripRows),
+      n_columns_(columns_of(parts)),
+      n_panels_((n_columns_ + kWidth - 1) / kWidth),
+      centre_(parts),
+      shift_(centre_.mean),
+      scale_(shift_.size(), 1.0),
+      words_(allocate_words(n_panels_ * panel_words())) {
+    choose_shift_and_scale(precision);
+    pack(parts);
+}
+
+void ReducedBlock::choose_shift_and_scale(Precision precision) {
     for (std::size_t j = 0; j < static_cast<std::size_t>(n_columns_); ++j) {
-        mean_[j] = origin[j] + sums[j] / n;
-        diagonal_[j] = std::isfinite(squares[j]) ? std::max(squares[j] - sums[j] * (sums[j] / n), 0.0) : HUGE_VAL;
-        const double variance = diagonal_[j] / n;
-        shift_[j] = mean_[j];
+        const double variance = centre_.diagonal[j] / static_cast<double>(n_rows_);
         if (precision == Precision::bf16) {
-            shift_[j] = exact_shift(mean_[j], variance);
-            is_off_centre_ = is_off_centre_ || shift_[j] != mean_[j];
+            shift_[j] = exact_shift(centre_.mean[j], variance);
+            is_off_centre_ = is_off_centre_ || shift_[j] != centre_.mean[j];
         }
         scale_[j] = scale_for(variance);
         is_scaled_ = is_scaled_ || scale_[j] != 1.0;
@@ -187,25 +168,19 @@ void ReducedBlock::find_centre(std::span<const SampleView> parts, Precision prec
 
 void ReducedBlock::pack(std::span<const SampleView> parts) {
     const std::ptrdiff_t strip_words = kStripRows * kWidth * (n_pieces_ == 0 ? 4 : 2) / 4;
-    if (n_pieces_ > 0 && products_.wants_transposed) {
+    if (n_pieces_ > 0 && kernels_.wants_transposed) {
         transposed_.reset(allocate_words(n_panels_ * panel_words()));
     }
-    double buffer[kStripRows * kTileWidth];
-    for (std::ptrdiff_t s = 0; s < n_strips_; ++s) {
-        const std::ptrdiff_t row = s * kStripRows;
-        for (std::ptrdiff_t p = 0; p < n_panels_; ++p) {
-            const std::ptrdiff_t first = p * kWidth, count = std::min(kWidth, n_columns_ - first);
-            const auto strip = strip_of(parts, row, std::min(kStripRows, n_rows_ - row), first, count, buffer);
-            const isa::Centring centring{shift_.data() + first, scale_.data() + first};
-            const std::ptrdiff_t at = p * panel_words() + s * strip_words;
-            if (n_pieces_ == 0) {
-                products_.pack_float(strip, count, centring, reinterpret_cast<float*>(words_.get() + at));
-            } else {
-                products_.pack_bf16(strip, count, centring, n_pieces_, n_strips_ * strip_words, words_.get() + at,
-                                    transposed_ ? transposed_.get() + at : nullptr);
-            }
+    for_each_strip(parts, [&](const isa::Strip& strip, std::ptrdiff_t row, std::ptrdiff_t first, std::ptrdiff_t count) {
+        const isa::Centring centring{shift_.data() + first, scale_.data() + first};
+        const std::ptrdiff_t at = first / kWidth * panel_words() + row / kStripRows * strip_words;
+        if (n_pieces_ == 0) {
+            kernels_.pack_float(strip, count, centring, reinterpret_cast<float*>(words_.get() + at));
+        } else {
+            kernels_.pack_bf16(strip, count, centring, n_pieces_, n_strips_ * strip_words, words_.get() + at,
+                               transposed_ ? transposed_.get() + at : nullptr);
         }
-    }
+    });
 }
 
 void ReducedBlock::tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const {
@@ -214,10 +189,10 @@ void ReducedBlock::tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) con
     const std::uint32_t* left = (transposed_ ? transposed_.get() : words_.get()) + i * panel_words();
     const std::ptrdiff_t n_rows = n_strips_ * kStripRows;
     if (n_pieces_ == 0) {
-        products_.float_product(reinterpret_cast<const float*>(left), reinterpret_cast<const float*>(right), n_rows,
-                                entries);
+        kernels_.float_product(reinterpret_cast<const float*>(left), reinterpret_cast<const float*>(right), n_rows,
+                               entries);
     } else {
-        products_.bf16_product(left, right, n_rows, n_pieces_, panel_words() / n_pieces_, entries);
+        kernels_.bf16_product(left, right, n_rows, n_pieces_, panel_words() / n_pieces_, entries);
     }
     const auto column = [](std::ptrdiff_t panel, std::ptrdiff_t k) {
         return static_cast<std::size_t>(panel * kWidth + k);
@@ -232,28 +207,28 @@ void ReducedBlock::tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) con
     if (is_off_centre_) {
         const auto n = static_cast<double>(n_rows_);
         for (std::ptrdiff_t a = 0; a < kWidth; ++a) {
-            const double left_offset = n * (mean_[column(i, a)] - shift_[column(i, a)]);
+            const double left_offset = n * (centre_.mean[column(i, a)] - shift_[column(i, a)]);
             for (std::ptrdiff_t b = 0; b < kWidth; ++b) {
-                entries[a * kWidth + b] -= left_offset * (mean_[column(j, b)] - shift_[column(j, b)]);
+                entries[a * kWidth + b] -= left_offset * (centre_.mean[column(j, b)] - shift_[column(j, b)]);
             }
         }
     }
     if (i == j) {
         for (std::ptrdiff_t a = 0; a < kWidth; ++a) {
-            entries[a * kWidth + a] = diagonal_[column(i, a)];
+            entries[a * kWidth + a] = centre_.diagonal[column(i, a)];
         }
     }
 }
 
 void ReducedBlock::begin() const {
-    if (n_pieces_ > 0 && products_.begin != nullptr) {
-        products_.begin();
+    if (n_pieces_ > 0 && kernels_.begin != nullptr) {
+        kernels_.begin();
     }
 }
 
 void ReducedBlock::end() const {
-    if (n_pieces_ > 0 && products_.end != nullptr) {
-        products_.end();
+    if (n_pieces_ > 0 && kernels_.end != nullptr) {
+        kernels_.end();
     }
 }
 

@@ -14,10 +14,18 @@
 
 #include "crossphase/matrix_view.hpp"
 #include "crossphase/precision.hpp"
-#include "isa/reduced_products.hpp"
+#include "isa/block_kernels.hpp"
 #include "packed_panels.hpp"
 
 namespace crossphase::cpu {
+
+// Means of the columns and sums of squares about them, from the values as given.
+struct Centre {
+    explicit Centre(std::span<const SampleView> parts);
+
+    std::vector<double> mean;      // padded with zeros to whole panels of 32
+    std::vector<double> diagonal;  // of the scatter; infinite where squares overflow
+};
 
 // In float64.
 class DoubleBlock {
@@ -27,14 +35,14 @@ class DoubleBlock {
     explicit DoubleBlock(std::span<const SampleView> parts);
 
     std::ptrdiff_t n_panels() const { return panels_.n_panels(); }
-    const std::vector<double>& mean() const { return mean_; }
+    const std::vector<double>& mean() const { return centre_.mean; }
     void tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const;
     void begin() const {}
     void end() const {}
 
   private:
+    Centre centre_;
     PackedPanels panels_;
-    std::vector<double> mean_;
 };
 
 // In float32, or in pieces of bfloat16.
@@ -45,26 +53,25 @@ class ReducedBlock {
     ReducedBlock(std::span<const SampleView> parts, Precision precision);
 
     std::ptrdiff_t n_panels() const { return n_panels_; }
-    const std::vector<double>& mean() const { return mean_; }
+    const std::vector<double>& mean() const { return centre_.mean; }
     void tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const;
     void begin() const;
     void end() const;
 
   private:
-    void find_centre(std::span<const SampleView> parts, Precision precision);
+    void choose_shift_and_scale(Precision precision);
     void pack(std::span<const SampleView> parts);
     std::ptrdiff_t panel_words() const { return n_strips_ * isa::kStripRows * kWidth * n_bytes_ / 4; }
 
-    const isa::ReducedProducts& products_;
+    const isa::BlockKernels& kernels_;
     int n_pieces_;            // of bfloat16; 0: float32
     std::ptrdiff_t n_bytes_;  // of one packed value
     std::ptrdiff_t n_rows_;
     std::ptrdiff_t n_strips_;
     std::ptrdiff_t n_columns_;
     std::ptrdiff_t n_panels_;
-    std::vector<double> mean_;
-    std::vector<double> diagonal_;  // of the scatter, from the values as given
-    std::vector<double> shift_;     // packed values are (value - shift) * scale
+    Centre centre_;
+    std::vector<double> shift_;  // packed values are (value - shift) * scale
     std::vector<double> scale_;
     bool is_scaled_ = false;
     bool is_off_centre_ = false;

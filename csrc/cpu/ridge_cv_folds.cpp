@@ -55,6 +55,7 @@ void merge_means(const double* a, double n_a, const double* b, double n_b, std::
 ScoreFolds::ScoreFolds(const RidgeCvInput& input)
     : d(input.scores_per_component),
       n_columns(input.scores.n_columns),
+      stride((n_columns + 7) / 8 * 8),
       n_components(n_columns / d),
       n_folds(input.n_folds),
       n_rows(input.scores.n_rows) {
@@ -83,52 +84,69 @@ void ScoreFolds::sort_rows(std::span<const std::ptrdiff_t> folds) {
     for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
         row_[index(next[index(folds[index(i)])]++)] = i;
     }
+    for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
+        n_in_.push_back(static_cast<double>(rows_in(fold)));
+        n_before_.push_back(static_cast<double>(first_row_[index(fold)]));
+        n_after_.push_back(static_cast<double>(n_rows - first_row_[index(fold + 1)]));
+    }
 }
 
 void ScoreFolds::copy_scores(MatrixView<const double> from) {
+    const auto n = static_cast<double>(n_rows);
     std::vector<double> means(index(n_columns));
     for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
         for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            means[index(j)] += from(i, j) / static_cast<double>(n_rows);
+            means[index(j)] += from(i, j);
         }
     }
+    for (double& mean : means) {
+        mean /= n;
+    }
     scales_.assign(index(n_columns), 0.0);
-    scores_.resize(index(n_rows * n_columns));
+    scores_.resize(index(n_rows * stride));
     for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
+        const double* row = &from(row_[index(i)], 0);
+        double* into = scores_.data() + i * stride;
         for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            const double x = from(row_[index(i)], j) - means[index(j)];
-            scores_[index(i * n_columns + j)] = x;
-            scales_[index(j)] += x * x / static_cast<double>(n_rows);
+            into[j] = row[j * from.column_stride] - means[index(j)];
+            scales_[index(j)] += into[j] * into[j];
         }
     }
     for (double& scale : scales_) {
-        scale = scale > 0.0 ? std::sqrt(scale) : 1.0;
-    }
-    for (std::ptrdiff_t i = 0; i < n_rows; ++i) {
-        for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            scores_[index(i * n_columns + j)] /= scales_[index(j)];
-        }
+        scale = scale > 0.0 ? std::sqrt(scale / n) : 1.0;
     }
 }
 
 void ScoreFolds::centre_folds() {
     std::vector<double> means(index(n_folds * n_columns));
+    std::vector<double> inverse_scales(scales_);
+    for (double& scale : inverse_scales) {
+        scale = 1.0 / scale;
+    }
     scatters_.assign(index(n_folds * n_columns * d), 0.0);
     for (std::ptrdiff_t fold = 0; fold < n_folds; ++fold) {
         double* mean = means.data() + fold * n_columns;
         double* scatter = scatters_.data() + fold * n_columns * d;
-        for (std::ptrdiff_t i = 0; i < rows_in(fold); ++i) {
+        double* const first = scores_.data() + first_row_[index(fold)] * stride;
+        double* const last = scores_.data() + first_row_[index(fold + 1)] * stride;
+        for (double* x = first; x < last; x += stride) {
             for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-                mean[j] += scores(fold, i)[j];
+                x[j] *= inverse_scales[index(j)];
+                mean[j] += x[j];
             }
         }
         for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
-            mean[j] /= static_cast<double>(rows_in(fold));
+            mean[j] /= n_in(fold);
         }
-        for (std::ptrdiff_t i = 0; i < rows_in(fold); ++i) {
-            double* x = scores_.data() + (first_row_[index(fold)] + i) * n_columns;
+        for (double* x = first; x < last; x += stride) {
             for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
                 x[j] -= mean[j];
+            }
+            if (d == 1) {
+                for (std::ptrdiff_t j = 0; j < n_columns; ++j) {
+                    scatter[j] += x[j] * x[j];
+                }
+                continue;
             }
             for (std::ptrdiff_t c = 0; c < n_columns; c += d) {
                 for (std::ptrdiff_t a = c; a < c + d; ++a) {
@@ -142,12 +160,27 @@ void ScoreFolds::centre_folds() {
     means_ = merge(std::move(means), n_columns);
 }
 
+isa::ComponentFolds ScoreFolds::component(std::ptrdiff_t c) const {
+    return {n_folds,
+            d,
+            n_in_.data(),
+            n_before_.data(),
+            n_after_.data(),
+            n_columns,
+            means_.of(0) + c * d,
+            means_.before(0) + c * d,
+            means_.after(0) + c * d,
+            means_.train(0) + c * d,
+            n_columns * d,
+            inverses_.data() + gram_of(0, c),
+            scatters_.data() + gram_of(0, c)};
+}
+
 FoldMeans ScoreFolds::merge(std::vector<double> of_fold, std::ptrdiff_t width) const {
     FoldMeans means{width, std::move(of_fold), {}, {}, {}};
     means.all_before.assign(means.all_of.size(), 0.0);
     means.all_after.assign(means.all_of.size(), 0.0);
     means.all_train.assign(means.all_of.size(), 0.0);
-    const auto n_in = [this](std::ptrdiff_t fold) { return static_cast<double>(rows_in(fold)); };
     for (std::ptrdiff_t fold = 1; fold < n_folds; ++fold) {
         merge_means(means.before(fold - 1), n_before(fold - 1), means.of(fold - 1), n_in(fold - 1), width,
                     means.all_before.data() + fold * width);

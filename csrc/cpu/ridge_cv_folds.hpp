@@ -7,8 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "aligned_vector.hpp"
 #include "crossphase/matrix_view.hpp"
 #include "crossphase/ridge_cv.hpp"
+#include "isa/ridge_cv_loops.hpp"
 
 namespace crossphase::cpu {
 
@@ -28,30 +30,31 @@ class ScoreFolds {
     explicit ScoreFolds(const RidgeCvInput& input);
 
     std::ptrdiff_t rows_in(std::ptrdiff_t fold) const { return first_row_[index(fold + 1)] - first_row_[index(fold)]; }
-    double n_train(std::ptrdiff_t fold) const { return static_cast<double>(n_rows - rows_in(fold)); }
 
     // Row i of a fold: its number in the input, and its scores, scaled to unit variance and centred on the fold's
     // means.
     std::ptrdiff_t row_number(std::ptrdiff_t fold, std::ptrdiff_t i) const {
         return row_[index(first_row_[index(fold)] + i)];
     }
+    // Row i + 1 begins `stride` values later; those past n_columns are 0.
     const double* scores(std::ptrdiff_t fold, std::ptrdiff_t i) const {
-        return scores_.data() + (first_row_[index(fold)] + i) * n_columns;
+        return scores_.data() + (first_row_[index(fold)] + i) * stride;
     }
 
     // Of the score columns.
     const FoldMeans& means() const { return means_; }
     // Of any columns, from their means in each fold (n_folds x width).
     FoldMeans merge(std::vector<double> of_fold, std::ptrdiff_t width) const;
-    double n_before(std::ptrdiff_t fold) const { return static_cast<double>(first_row_[index(fold)]); }
-    double n_after(std::ptrdiff_t fold) const { return static_cast<double>(n_rows - first_row_[index(fold + 1)]); }
+    double n_in(std::ptrdiff_t fold) const { return n_in_[index(fold)]; }
+    double n_before(std::ptrdiff_t fold) const { return n_before_[index(fold)]; }
+    double n_after(std::ptrdiff_t fold) const { return n_after_[index(fold)]; }
 
-    // d x d, of component c: inverse of the training rows' scatter plus ridge, and the fold's own scatter.
-    const double* inverse(std::ptrdiff_t fold, std::ptrdiff_t c) const { return inverses_.data() + gram_of(fold, c); }
-    const double* scatter(std::ptrdiff_t fold, std::ptrdiff_t c) const { return scatters_.data() + gram_of(fold, c); }
+    // Everything about the regressions of component c.
+    isa::ComponentFolds component(std::ptrdiff_t c) const;
 
     const std::ptrdiff_t d;          // scores per component
     const std::ptrdiff_t n_columns;  // of the scores: n_components * d
+    const std::ptrdiff_t stride;     // n_columns in whole cache lines
     const std::ptrdiff_t n_components;
     const std::ptrdiff_t n_folds;
     const std::ptrdiff_t n_rows;
@@ -65,10 +68,11 @@ class ScoreFolds {
     void centre_folds();                              // sets means_, scatters_
     void fit_inverses(double alpha);
 
-    std::vector<std::ptrdiff_t> first_row_;  // n_folds + 1: where each fold begins in row_
-    std::vector<std::ptrdiff_t> row_;        // row numbers, fold after fold
-    std::vector<double> scores_;             // n_rows x n_columns, in the order of row_
-    std::vector<double> scales_;             // n_columns: standard deviations of the scores as given (1 for constants)
+    std::vector<std::ptrdiff_t> first_row_;          // n_folds + 1: where each fold begins in row_
+    std::vector<std::ptrdiff_t> row_;                // row numbers, fold after fold
+    std::vector<double> n_in_, n_before_, n_after_;  // rows of each fold, of all before it, of all after it
+    AlignedVector<double> scores_;                   // n_rows x stride, in the order of row_
+    std::vector<double> scales_;  // n_columns: standard deviations of the scores as given (1 for constants)
     FoldMeans means_;
     std::vector<double> scatters_, inverses_;
 };

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "aligned_vector.hpp"
 #include "crossphase/ridge_cv.hpp"
 #include "ridge_cv_folds.hpp"
 
@@ -17,38 +18,48 @@ struct LabelMoments {
     LabelMoments(const ScoreFolds& folds, std::ptrdiff_t n_used);
 
     const double* squares_of(std::ptrdiff_t fold) const { return squares.data() + fold * n_columns; }
+    // As the loops read them, with the products of component c.
+    isa::LabelFolds folds(const ScoreFolds& folds, std::ptrdiff_t c) const;
 
     const std::ptrdiff_t n_columns;
     FoldMeans means;
     std::vector<double> squares;  // n_folds x n_columns: sums of squares about the fold's mean
     // n_folds x score columns x n_columns: products with the scores, both about the fold's means.
-    std::vector<double> cross;
+    AlignedVector<double> cross;
 };
 
 class Labels {
   public:
-    explicit Labels(MatrixView<const double> labels);
+    // `folds` must outlive it.
+    Labels(MatrixView<const double> labels, const ScoreFolds& folds, RidgeCvPrecision precision);
 
-    // Moments for `count` permutations from `first` on; column k * n_labels + l is label l under permutation first + k.
-    LabelMoments moments(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
+    // Moments for `count` permutations from `first` on; column k * stride() + l is label l under permutation first + k.
+    LabelMoments moments(MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
                          std::ptrdiff_t count) const;
+    std::ptrdiff_t stride() const { return stride_; }
 
   private:
+    bool is_indicator() const { return !first_class_.empty(); }
+
     // Both fill `means` (n_folds x n_columns) with the means in each fold, and squares and products of `moments`.
-    void sum_dense(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                   std::ptrdiff_t count, std::vector<double>& means, LabelMoments& moments) const;
-    void sum_sparse(const ScoreFolds& folds, MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,
-                    std::ptrdiff_t count, std::vector<double>& means, LabelMoments& moments) const;
+    template <typename Real>
+    void sum_dense(const std::vector<Real>& packed_scores, MatrixView<const std::ptrdiff_t> permutations,
+                   std::ptrdiff_t first, std::ptrdiff_t count, std::vector<double>& means, LabelMoments& moments) const;
+    void sum_classes(MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first, std::ptrdiff_t count,
+                     std::vector<double>& means, LabelMoments& moments) const;
 
-    std::ptrdiff_t n_labels_;
-    std::vector<double> dense_;  // n x n_labels, centred on the overall means; empty if the labels are sparse
+    const ScoreFolds& folds_;
+    const std::ptrdiff_t n_labels_;
+    const std::ptrdiff_t stride_;  // n_labels in whole cache lines
 
-    struct Entry {
-        std::ptrdiff_t column;
-        double value;
-    };
-    std::vector<std::size_t> first_entry_;  // n + 1: where each row begins in entries_
-    std::vector<Entry> entries_;            // the values that are not zero, as given
+    // Indicators: the label columns that are 1 in row r are classes_[first_class_[r]] ... up to the next row's first.
+    std::vector<std::size_t> first_class_;
+    std::vector<std::ptrdiff_t> classes_;
+
+    // Anything else: n x stride, centred on the overall means; and the scores, packed in the precision of the products.
+    AlignedVector<double> dense_;
+    std::vector<double> scores_in_float64_;
+    std::vector<float> scores_in_float32_;
 };
 
 }  // namespace crossphase::cpu

@@ -2,7 +2,7 @@
 // and two right operands and four tiles of sums.
 #pragma once
 
-#include "reduced_products_kernel.hpp"
+#include "block_kernels_loops.hpp"
 
 namespace {
 

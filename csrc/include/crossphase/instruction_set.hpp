@@ -7,9 +7,11 @@
 
 namespace crossphase::cpu {
 
-namespace isa {
-struct ReducedProducts;  // csrc/cpu/isa/reduced_products.hpp
-}
+namespace isa {  // tables of functions, csrc/cpu/isa/
+struct BlockKernels;
+struct LaneKernels;
+struct RidgeCvLoops;
+}  // namespace isa
 
 // Columns per packed panel: one cache line of float64 twice, and one or two registers of every vector width.
 inline constexpr std::ptrdiff_t kPanelWidth = 16;
@@ -21,9 +23,11 @@ using PanelProduct = void (*)(const double* a, const double* b, std::ptrdiff_t n
 struct InstructionSet {
     std::string name;  // "baseline", "avx2", "avx512", "avx512_bf16", "amx" or "amx_emulated"
     PanelProduct panel_product;
-    const isa::ReducedProducts* reduced;  // products in less than float64
-    bool has_fast_bf16;                   // products of bfloat16 cost less than those of float32
-    bool has_matrix_units;                // three of them do
+    const isa::BlockKernels* block_kernels;  // of the moments
+    const isa::LaneKernels* lane_kernels;    // of small factorizations
+    const isa::RidgeCvLoops* ridge_cv;
+    bool has_fast_bf16 = false;     // products of bfloat16 cost less than those of float32
+    bool has_matrix_units = false;  // three of them do
 };
 
 // The instruction sets this processor can run, best first. The last, "amx_emulated", runs the matrix units' loops on

@@ -13,6 +13,7 @@ from crossphase.cli.inputs import read_given_labels, read_row_names
 from crossphase.cli.output import check_target
 from crossphase.errors import InputValueError
 from crossphase.pair_state import PairState, merge_states
+from crossphase.precision import Precision
 
 _ENDINGS = (".safetensors",)
 OutputOption = Annotated[
@@ -29,7 +30,10 @@ def moments(
     ] = None,
     rows: Annotated[
         str | None,
-        typer.Option(metavar="FIRST:STOP", help="Read rows FIRST to STOP - 1 alone; crossphase merge joins the parts."),
+        typer.Option(
+            metavar="FIRST:STOP",
+            help="Read rows FIRST to STOP - 1 alone, FIRST: all from there; crossphase merge joins the parts.",
+        ),
     ] = None,
     ids_x: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
@@ -38,7 +42,9 @@ def moments(
     ids_labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of the products.")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="In which arithmetic products are formed; auto goes by the types of X and Y.")
+    ] = Precision.AUTO,
     checkpoint_every: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="How often what has been read is kept in STATE.safetensors.partial."),
@@ -90,14 +96,14 @@ def merge(
     _report(state, output)
 
 
-def _row_range(text: str) -> tuple[int, int]:
-    first, _, stop = text.partition(":")
+def _row_range(text: str) -> tuple[int, int | None]:
+    first, colon, stop = text.partition(":")
     try:
-        return int(first), int(stop)
+        if colon:
+            return int(first or 0), int(stop) if stop else None
     except ValueError:
-        raise InputValueError(
-            f"--rows must be FIRST:STOP, two row numbers, e.g. --rows 0:100000; got {text!r}."
-        ) from None
+        pass
+    raise InputValueError(f"--rows must be FIRST:STOP, two row numbers, e.g. --rows 0:100000; got {text!r}.")
 
 
 def _report(state: PairState, output: Path) -> None:

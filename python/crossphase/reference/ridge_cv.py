@@ -14,6 +14,7 @@ def component_r2(
     n_folds: int,
     permutations: np.ndarray,
     alpha: float,
+    precision: object,
     n_threads: int,
 ) -> np.ndarray:
     """R² ``(n_permutations, n_components, n_labels)``, clipped to [0, 1]; formulas in ``include/crossphase/ridge_cv.hpp``."""

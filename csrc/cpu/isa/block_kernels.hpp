@@ -1,5 +1,5 @@
-// Products of centred columns below float64: one table of functions an instruction set, each compiled in its own
-// translation unit with that set's flags.
+// What becomes of a block of rows on its way into the moments, up to the float64 products (panel_product.hpp): one
+// table of functions an instruction set, each compiled in its own translation unit with that set's flags.
 //
 // Columns are packed into panels of 32; a product of two panels is a 32 x 32 tile. Rows come in strips of 32, zeros
 // past the last row:
@@ -38,11 +38,16 @@ struct Centring {
     const double* scale;
 };
 
-struct ReducedProducts {
+struct BlockKernels {
     // sums[j] += sum_i d, squares[j] += sum_i d^2 with d = v - origin[j], for at most 32 columns.
     void (*add_sums)(const Strip& strip, std::ptrdiff_t n_columns, const double* origin, double* sums, double* squares);
 
-    // Centred values of at most 32 columns as one strip of a panel.
+    // Centred values of at most 32 columns as one strip of two float64 panels of 16, of the second only if there are
+    // more than 16. Rows past the strip's last stay as they are.
+    void (*pack_double)(const Strip& strip, std::ptrdiff_t n_columns, const Centring& centring, double* first,
+                        double* second);
+
+    // The same as one strip of a panel.
     void (*pack_float)(const Strip& strip, std::ptrdiff_t n_columns, const Centring& centring, float* panel_strip);
     // As n_pieces pieces, `piece_stride` words apart; `transposed`: in the left factor's layout, or nullptr.
     void (*pack_bf16)(const Strip& strip, std::ptrdiff_t n_columns, const Centring& centring, int n_pieces,
@@ -63,12 +68,12 @@ struct ReducedProducts {
     void (*end)() = nullptr;
 };
 
-extern const ReducedProducts reduced_products_baseline;
-extern const ReducedProducts reduced_products_avx2;
-extern const ReducedProducts reduced_products_avx512;
-extern const ReducedProducts reduced_products_avx512_bf16;
-extern const ReducedProducts reduced_products_amx;
-extern const ReducedProducts reduced_products_amx_emulated;
+extern const BlockKernels block_kernels_baseline;
+extern const BlockKernels block_kernels_avx2;
+extern const BlockKernels block_kernels_avx512;
+extern const BlockKernels block_kernels_avx512_bf16;
+extern const BlockKernels block_kernels_amx;
+extern const BlockKernels block_kernels_amx_emulated;
 
 // Whether the processor has the matrix units and the kernel lets this process use them; asks for the permission.
 bool may_use_amx();

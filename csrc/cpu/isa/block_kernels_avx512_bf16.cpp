@@ -1,7 +1,7 @@
 // AVX-512 with its dot product of pairs of bfloat16.
 #include <immintrin.h>
 
-#include "reduced_products_kernel.hpp"
+#include "block_kernels_loops.hpp"
 
 namespace {
 
@@ -20,7 +20,7 @@ struct PairedBf16Step {
 
 namespace crossphase::cpu::isa {
 
-const ReducedProducts reduced_products_avx512_bf16{
-    add_sums, pack_float, pack_bf16, float_product<8>, bf16_product<PairedBf16Step, 8>, merge_tile};
+const BlockKernels block_kernels_avx512_bf16{
+    add_sums, pack_double, pack_float, pack_bf16, float_product<8>, bf16_product<PairedBf16Step, 8>, merge_tile};
 
 }  // namespace crossphase::cpu::isa

@@ -36,9 +36,9 @@ class ArrayTiles {
 
 namespace crossphase::cpu::isa {
 
-const ReducedProducts reduced_products_baseline{
-    add_sums, pack_float, pack_bf16, float_product<2>, bf16_product<WidenedBf16Step, 2>, merge_tile};
-const ReducedProducts reduced_products_amx_emulated{
-    add_sums, pack_float, pack_bf16, float_product<2>, tile_bf16_product<ArrayTiles>, merge_tile, true};
+const BlockKernels block_kernels_baseline{
+    add_sums, pack_double, pack_float, pack_bf16, float_product<2>, bf16_product<WidenedBf16Step, 2>, merge_tile};
+const BlockKernels block_kernels_amx_emulated{
+    add_sums, pack_double, pack_float, pack_bf16, float_product<2>, tile_bf16_product<ArrayTiles>, merge_tile, true};
 
 }  // namespace crossphase::cpu::isa

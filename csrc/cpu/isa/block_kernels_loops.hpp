@@ -1,17 +1,17 @@
-// The loops behind every table of reduced products. Only the translation units in this folder include it, each under
+// The loops behind every table of block kernels. Only the translation units in this folder include it, each under
 // its own compiler flags, so it stays in an unnamed namespace and calls nothing inline from elsewhere: the linker could
 // otherwise keep an AVX-512 copy of something the baseline calls.
 #pragma once
 
-#include "reduced_products.hpp"
+#include "block_kernels.hpp"
 
 namespace {
 
+using crossphase::cpu::isa::BlockKernels;
 using crossphase::cpu::isa::Centring;
 using crossphase::cpu::isa::kStripRows;
 using crossphase::cpu::isa::kSumRows;
 using crossphase::cpu::isa::kTileWidth;
-using crossphase::cpu::isa::ReducedProducts;
 using crossphase::cpu::isa::Strip;
 using crossphase::cpu::isa::StripType;
 
@@ -125,6 +125,35 @@ inline void centre_row(const char* at, std::ptrdiff_t n_columns, const PanelCent
         const Doubles eight = load_group<type>(at, g, n_columns);
         const HalfFloats centred = __builtin_convertvector((eight - panel.shift[g]) * panel.scale[g], HalfFloats);
         __builtin_memcpy(reinterpret_cast<char*>(values) + 32 * g, &centred, sizeof centred);
+    }
+}
+
+template <StripType type>
+inline void pack_double_of(const Strip& strip, std::ptrdiff_t n_columns, const Centring& centring, double* first,
+                           double* second) {
+    const PanelCentring panel = of_panel(centring, n_columns);
+    const auto* at = static_cast<const char*>(strip.data);
+    for (std::ptrdiff_t i = 0; i < strip.n_rows; ++i, at += strip.row_stride) {
+#pragma GCC unroll 2
+        for (int g = 0; g < 2; ++g) {
+            store(first + 16 * i + 8 * g, (load_group<type>(at, g, n_columns) - panel.shift[g]) * panel.scale[g]);
+        }
+        for (int g = 2; n_columns > 16 && g < 4; ++g) {
+            store(second + 16 * i + 8 * (g - 2),
+                  (load_group<type>(at, g, n_columns) - panel.shift[g]) * panel.scale[g]);
+        }
+    }
+}
+
+void pack_double(const Strip& strip, std::ptrdiff_t n_columns, const Centring& centring, double* first,
+                 double* second) {
+    switch (strip.type) {
+        case StripType::float64:
+            return pack_double_of<StripType::float64>(strip, n_columns, centring, first, second);
+        case StripType::float32:
+            return pack_double_of<StripType::float32>(strip, n_columns, centring, first, second);
+        case StripType::bfloat16:
+            return pack_double_of<StripType::bfloat16>(strip, n_columns, centring, first, second);
     }
 }
 

@@ -55,8 +55,9 @@ void end() {
 
 namespace crossphase::cpu::isa {
 
-const ReducedProducts reduced_products_amx{
-    add_sums, pack_float, pack_bf16, float_product<8>, tile_bf16_product<MatrixUnit>, merge_tile, true, begin, end};
+const BlockKernels block_kernels_amx{
+    add_sums,   pack_double, pack_float, pack_bf16, float_product<8>, tile_bf16_product<MatrixUnit>,
+    merge_tile, true,        begin,      end};
 
 bool may_use_amx() {
     unsigned a = 0, b = 0, c = 0, d = 0;
