@@ -9,8 +9,8 @@
 namespace crossphase::bindings {
 namespace {
 
-// A routine of scipy.linalg.cython_lapack or cython_blas. The capsule's name is its C signature; a wrong number of arguments would be
-// a crash later, so it is compared now.
+// A routine of scipy.linalg.cython_lapack or cython_blas. The capsule's name is its C signature; a wrong number of
+// arguments would be a crash later, so it is compared now.
 template <typename Function>
 Function routine(const py::dict& capsules, const char* name, int n_arguments) {
     const py::capsule capsule = py::reinterpret_borrow<py::capsule>(capsules[name]);

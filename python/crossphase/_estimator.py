@@ -23,8 +23,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from crossphase._columns import column_names, require_same_columns
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
-from crossphase.closed_forms import n_components_of
-from crossphase.covariances import PairCovariances, PairMoments, PooledMoments, pooled, require_covariances
+from crossphase.covariances import (
+    PairCovariances,
+    PairMoments,
+    PooledMoments,
+    n_components_of,
+    pooled,
+    require_covariances,
+)
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.pair_factors import PairFactors
