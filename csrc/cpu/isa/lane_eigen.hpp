@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr Index kSweepsAtOnce = 16;    // 16 x 64 rotations are 16 KB a matrix, half of a small first-level cache
+constexpr Index kSweepsAtOnce = 8;     // 8 x 64 rotations are 8 KB a matrix, beside 16 KB of panels in a first-level cache
 constexpr Index kSweepsPerValue = 30;  // LAPACK's limit for dsteqr; 1.7 are usual
 constexpr double kRoundoff = 0x1p-53;
 
@@ -433,35 +433,52 @@ class LaneEigen {
             for (Index block = 0; block < 2 * kSweepsAtOnce * n; block += kLanes) {
                 store(rotations_[block + lane], turned_ + block);
             }
-            for (Index index = 0; index * kPanel < p_; ++index) {
-                for (Index k = 0; k < n_sweeps; ++k) {
-                    turn_panel(panel(lane, index), turned_ + k * n, turned_ + (kSweepsAtOnce + k) * n, lower_[k][lane],
-                               upper_[k][lane]);
-                }
+            Index index = 0;
+            for (; (index + kPanelsAtOnce - 1) * kPanel < p_; index += kPanelsAtOnce) {
+                turn_panels<kPanelsAtOnce>(lane, index, n_sweeps);
+            }
+            for (; index * kPanel < p_; ++index) {
+                turn_panels<1>(lane, index, n_sweeps);
             }
         }
     }
 
-    static void turn_panel(double* coordinates, const double* cosines, const double* sines, Index lower, Index upper) {
-        constexpr int kParts = kPanel / kLanes;
-        if (lower >= upper) {
-            return;
+    // Panels that fill half of the registers: a rotation waits for the one before it.
+    static constexpr int kPanelsAtOnce = kLanes > 2 ? 2 : 1;
+
+    template <int kCount>
+    void turn_panels(int lane, Index index, Index n_sweeps) {
+        const Index n = padded(p_);
+        for (Index k = 0; k < n_sweeps; ++k) {
+            if (lower_[k][lane] < upper_[k][lane]) {
+                turn<kCount>(panel(lane, index), turned_ + k * n, turned_ + (kSweepsAtOnce + k) * n, lower_[k][lane],
+                             upper_[k][lane]);
+            }
         }
-        Vector carried[kParts];
-        for (int k = 0; k < kParts; ++k) {
-            carried[k] = load<Vector>(coordinates + upper * kPanel + k * kLanes);
+    }
+
+    template <int kCount>
+    void turn(double* coordinates, const double* cosines, const double* sines, Index lower, Index upper) const {
+        constexpr int kVectors = kPanel / kLanes;
+        const Index distance = p_ * kPanel;
+        const auto place = [=](Index row, int k) {
+            return coordinates + k / kVectors * distance + row * kPanel + k % kVectors * kLanes;
+        };
+        Vector carried[kCount * kVectors];
+        for (int k = 0; k < kCount * kVectors; ++k) {
+            carried[k] = load<Vector>(place(upper, k));
         }
         for (Index i = upper - 1; i >= lower; --i) {
             const double c = cosines[i], s = sines[i];
 #pragma GCC unroll 8
-            for (int k = 0; k < kParts; ++k) {
-                const Vector entry = load<Vector>(coordinates + i * kPanel + k * kLanes);
-                store(s * entry + c * carried[k], coordinates + (i + 1) * kPanel + k * kLanes);
+            for (int k = 0; k < kCount * kVectors; ++k) {
+                const Vector entry = load<Vector>(place(i, k));
+                store(s * entry + c * carried[k], place(i + 1, k));
                 carried[k] = c * entry - s * carried[k];
             }
         }
-        for (int k = 0; k < kParts; ++k) {
-            store(carried[k], coordinates + lower * kPanel + k * kLanes);
+        for (int k = 0; k < kCount * kVectors; ++k) {
+            store(carried[k], place(lower, k));
         }
     }
 
