@@ -25,7 +25,7 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "n_threads": 1,
     },
     "leading_eigenvectors": {"matrix": np.diag([4.0, 1.0, 9.0, 2.0]), "k": 2},
-    "moments": {"n_columns": 3, "first_row": 0},
+    "moments": {"n_columns": 3, "first_row": 0, "precision": _core.cpu.Precision.f64},
     "projection": {
         "samples": np.eye(3),
         "mean": np.ones(3),

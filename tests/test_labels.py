@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossphase import InputTypeError, InputValueError, encode_labels
+from crossphase import InputTypeError, InputValueError, LabelEncoding, encode_labels, label_encoder
 
 ONE_HOT_AB = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
 
@@ -326,3 +327,84 @@ def test_too_few_labels_are_explained(labels: Any, message: str) -> None:
 def test_what_is_wrong_beside_gaps_is_named_by_its_own_row() -> None:
     with pytest.raises(InputTypeError, match=r"row 14 holds 3 \(int\)"):
         encode_labels([None, *["a", "b"] * 6, "a", 3], allow_missing=True)
+
+
+# A range of rows at a time --------------------------------------------------------------------------------------------
+
+MIXED: dict[str, Any] = {
+    "tree": ["oak", None, "pine", "elm", "oak", "pine"] * 5,
+    "donor": np.arange(30) % 3,
+    "mass": np.where(np.arange(30) % 7 == 3, np.nan, np.arange(30) ** 2 + 0.5),
+    "is_wet": (np.arange(30) % 2).astype(float),
+    "always": ["x"] * 30,
+}
+
+
+def test_encoder_rows_are_those_of_the_whole_matrix() -> None:
+    whole, encoder = encode_labels(MIXED, allow_missing=True), label_encoder(MIXED)
+    assert (encoder.n_samples, encoder.n_columns, encoder.n_labelled) == (*whole.values.shape, whole.n_labelled)
+    assert (encoder.column_names, encoder.n_classes, encoder.notes) == (whole.column_names, 6, whole.notes)
+    for step in (1, 7, 30):
+        parts = [encoder.rows(first, min(first + step, 30)) for first in range(0, 30, step)]
+        assert np.array_equal(np.vstack(parts), whole.values)
+    assert encoder.rows(5, 5).shape == (0, encoder.n_columns)
+
+
+def test_encoder_columns_mean_what_their_names_say() -> None:
+    encoder = label_encoder(MIXED)
+    rows = dict(zip(encoder.column_names, encoder.rows(0, 30).T, strict=True))
+    known = np.array([t is not None for t in MIXED["tree"]]) & ~np.isnan(MIXED["mass"])
+    assert np.array_equal(encoder.is_labelled, known)
+    assert np.array_equal(rows["tree=pine"], known & (np.array(MIXED["tree"]) == "pine"))
+    assert np.array_equal(rows["donor=2"], known & (MIXED["donor"] == 2))
+    assert np.array_equal(rows["is_wet"], known * MIXED["is_wet"])
+    mass = next(v for v in encoder.variables if v.name == "mass")
+    # The column is rounded twice (largest value, spread), its centre and scale once more each.
+    assert np.allclose(rows["mass"][known] * mass.scale + mass.centre, MIXED["mass"][known], rtol=1e-14, atol=1e-12)
+
+
+def test_encoder_holds_codes_not_columns() -> None:
+    encoder = label_encoder(np.arange(1000) % 300)
+    assert [values.nbytes for values in encoder._values] == [2000]
+    many = label_encoder(np.arange(20) % 2 == 0)
+    assert [values.nbytes for values in many._values] == [20]
+
+
+def test_encoder_takes_rows_in_any_order() -> None:
+    encoder = label_encoder(MIXED)
+    positions = np.array([29, 0, -1, 1, 0])
+    taken = encoder.take(positions)
+    assert taken.encoding == encoder.encoding
+    assert taken.is_labelled.tolist() == [bool(encoder.is_labelled[29]), True, False, False, True]
+    whole = encoder.rows(0, 30)
+    assert np.array_equal(taken.rows(0, 5), np.vstack([whole[29], whole[0], 0 * whole[0], 0 * whole[0], whole[0]]))
+    assert np.array_equal(taken.rows(0, 5), encode_labels(MIXED, allow_missing=True).take(positions).values)
+
+
+@pytest.mark.parametrize(("first", "stop"), [(-1, 3), (3, 31), (4, 3)])
+def test_encoder_refuses_rows_there_are_not(first: int, stop: int) -> None:
+    with pytest.raises(InputValueError, match=rf"0 <= first <= stop <= 30.*got {first} and {stop}"):
+        label_encoder(MIXED).rows(first, stop)
+
+
+def test_encodings_survive_json_and_tell_data_sets_apart() -> None:
+    encoding = label_encoder(MIXED).encoding
+    assert LabelEncoding.from_dict(json.loads(json.dumps(encoding.to_dict()))) == encoding
+    shifted = label_encoder({**MIXED, "mass": MIXED["mass"] + 1}).encoding
+    assert shifted.column_names == encoding.column_names
+    assert shifted != encoding  # equal names, but a column of one is not a column of the other
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"column_names": ["a"]}, "end at column 8 with 6 classes; it names 1 columns"),
+        ({"n_classes": 5}, "6 classes; it names 8 columns and 5"),
+        ({"n_classes": None}, "TypeError"),
+        ({"variables": [{"name": "tree"}]}, "KeyError: 'first'"),
+        ({"notes": ["x"]}, "ValueError"),
+    ],
+)
+def test_what_is_no_encoding_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputValueError, match=rf"not a label encoding.*{message}"):
+        LabelEncoding.from_dict({**label_encoder(MIXED).encoding.to_dict(), **change})

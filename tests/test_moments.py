@@ -10,6 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import crossphase
 import problems
@@ -55,7 +56,8 @@ def assert_matches_truth(moments: CrossMoments, problem: problems.PairProblem) -
 @pytest.mark.parametrize("backend", BACKENDS)
 @given(problem=problems.pairs())
 def test_matches_extended_precision(backend: str, problem: problems.PairProblem) -> None:
-    moments = CrossMoments(problem.X.shape[1], problem.Y.shape[1], problem.labels.shape[1], backend=backend)
+    widths = problem.X.shape[1], problem.Y.shape[1], problem.labels.shape[1]
+    moments = CrossMoments(*widths, precision="f64", backend=backend)
     assert_matches_truth(moments.update(problem.X, problem.Y, problem.labels), problem)
     assert moments.backend == backend
 
@@ -64,33 +66,42 @@ def test_matches_extended_precision(backend: str, problem: problems.PairProblem)
 @pytest.mark.parametrize(("dtype", "mean_to_sd"), [("float64", 1e6), ("float32", 1e3)])
 def test_large_means_cost_no_digits(backend: str, dtype: str, mean_to_sd: float) -> None:
     problem = problems.pair_problem(7, 5000, (13, 9, 3), mean_to_sd, dtype)
-    moments = cross_moments(problem.X, problem.Y, problem.labels, backend=backend)
+    moments = cross_moments(problem.X, problem.Y, problem.labels, precision="f64", backend=backend)
     assert_matches_truth(moments, problem)
 
 
 @pytest.mark.parametrize("layout", problems.LAYOUTS)
 @pytest.mark.parametrize("chunk", [1, 7, 1000, 1024, 4096, 5000])
-def test_bytes_depend_on_rows_alone(rng: np.random.Generator, layout: str, chunk: int) -> None:
-    """Threads x chunk sizes x layouts; 25 columns end within a panel of 16."""
+@pytest.mark.parametrize("precision", ["f64", "f32", "bf16x3"])
+def test_bytes_depend_on_rows_alone(rng: np.random.Generator, precision: str, layout: str, chunk: int) -> None:
+    """Threads x chunk sizes x layouts; 25 columns end within a panel, of 16 or of 32."""
     n = 2100 if chunk == 1 else 5000
     parts = gaussian_parts(rng, n, 13, 9, 3)
-    expected = result_bytes(CrossMoments(13, 9, 3, n_threads=1).update(*parts))
+    expected = result_bytes(CrossMoments(13, 9, 3, precision=precision, n_threads=1).update(*parts))
     with problems.laid_out(layout, *parts) as other:
         for n_threads in (1, 2, 3, 7):
-            assert result_bytes(feed(CrossMoments(13, 9, 3, n_threads=n_threads), other, chunk)) == expected
+            state = CrossMoments(13, 9, 3, precision=precision, n_threads=n_threads)
+            assert result_bytes(feed(state, other, chunk)) == expected
 
 
+@pytest.mark.parametrize("precision", ["f64", "f32", "bf16x6", "bf16"])
 @pytest.mark.parametrize("widths", [(1, 1, 1), (16, 16, 16), (40, 30, 2)])
-def test_bytes_do_not_depend_on_threads_for_any_width(rng: np.random.Generator, widths: tuple[int, int, int]) -> None:
+def test_bytes_do_not_depend_on_threads_for_any_width(
+    rng: np.random.Generator, widths: tuple[int, int, int], precision: str
+) -> None:
     parts = gaussian_parts(rng, 5000, *widths)
-    results = {result_bytes(feed(CrossMoments(*widths, n_threads=t), parts, c)) for t in (1, 3) for c in (999, 5000)}
+    results = {
+        result_bytes(feed(CrossMoments(*widths, precision=precision, n_threads=t), parts, c))
+        for t in (1, 3)
+        for c in (999, 5000)
+    }
     assert len(results) == 1
 
 
 @settings(max_examples=250)
-@given(plan=problems.shard_plans())
-def test_bytes_do_not_depend_on_shards_or_merge_order(plan: problems.ShardPlan) -> None:
-    parts = gaussian_parts(problems.generator(plan.n), plan.n, 2, 1)
+@given(plan=problems.shard_plans(), dtype=st.sampled_from(["float64", "float32"]))
+def test_bytes_do_not_depend_on_shards_or_merge_order(plan: problems.ShardPlan, dtype: str) -> None:
+    parts = [part.astype(dtype) for part in gaussian_parts(problems.generator(plan.n), plan.n, 2, 1)]
     whole = CrossMoments(2, 1, n_threads=1).update(*parts)
     states = []
     for first, last, chunk in zip(plan.cuts, plan.cuts[1:], plan.chunk_sizes, strict=False):
@@ -132,7 +143,9 @@ def test_every_sample_type_is_read_exactly(rng: np.random.Generator, dtype: str)
     parts = [problems.CASTS[dtype](part) for part in gaussian_parts(rng, 2500, 5, 3)]
     parts[0][:4, 0] = problems.CASTS[dtype](np.array([6e-8, -1e-7, 3e-39, 0.0]))
     converted = [problems.exact_float64(part) for part in parts]
-    assert result_bytes(CrossMoments(5, 3).update(*parts)) == result_bytes(CrossMoments(5, 3).update(*converted))
+    for precision in ("f64", "f32", "bf16x3", "bf16"):
+        as_given, as_float64 = (CrossMoments(5, 3, precision=precision).update(*rows) for rows in (parts, converted))
+        assert result_bytes(as_given) == result_bytes(as_float64)
 
 
 def test_all_float16_and_bfloat16_numbers_are_read_exactly() -> None:
@@ -152,9 +165,10 @@ def test_all_float16_and_bfloat16_numbers_are_read_exactly() -> None:
 def test_parts_may_differ_in_type_and_layout(rng: np.random.Generator) -> None:
     X, Y, labels = gaussian_parts(rng, 3000, 4, 3, 2)
     X16, Y32 = X.astype(np.float16), np.asfortranarray(Y.astype(np.float32))
-    mixed = CrossMoments(4, 3, 2).update(X16, Y32, labels[::-1][::-1])
-    same = CrossMoments(4, 3, 2).update(X16.astype(float), Y32.astype(float), labels)
-    assert result_bytes(mixed) == result_bytes(same)
+    for precision in ("f64", "f32"):
+        mixed = CrossMoments(4, 3, 2, precision=precision).update(X16, Y32, labels[::-1][::-1])
+        same = CrossMoments(4, 3, 2, precision=precision).update(X16.astype(float), Y32.astype(float), labels)
+        assert result_bytes(mixed) == result_bytes(same)
 
 
 def test_covariances_are_symmetric_and_positive_semidefinite() -> None:
@@ -277,26 +291,28 @@ def test_a_pickled_state_goes_on_with_the_same_bytes(rng, backend: str, first_ro
 
 def test_a_damaged_state_is_refused() -> None:
     state = CrossMoments(3, 2).update(np.eye(3), np.eye(3)[:, :2])._state
-    n_columns, next_row, trees, rows = state.__getstate__()
+    n_columns, next_row, precision, trees, rows = state.__getstate__()
     full = CrossMoments(3, 2).update(np.ones((2048, 3)), np.ones((2048, 2)))._state.__getstate__()
-    ((first_block, n_blocks, n_samples, mean, scatter),) = full[2]
+    ((first_block, n_blocks, n_samples, mean, scatter),) = full[3]
     other = _core.cpu.CrossMoments.__new__(_core.cpu.CrossMoments)
     for damaged in (
-        (n_columns, next_row, trees),
-        (0, next_row, trees, rows),
-        (n_columns, next_row, trees, [(0, np.ones(7))]),  # not whole rows
-        (n_columns, next_row, trees, [(-1, rows[0][1])]),
-        (n_columns, next_row, trees, [(1, rows[0][1])]),  # past the next row
-        (n_columns, 5000, trees, [(0, np.ones(1024 * 5))]),  # a whole block is no remainder
-        (n_columns, 5000, trees, [(1000, np.ones(100 * 5))]),  # over the edge of a block
-        (n_columns, 5000, trees, [(0, np.ones(3 * 5)), (2, np.ones(5))]),  # one row twice
-        (n_columns + 40, 2048, full[2], []),
-        (n_columns, 2048, [(first_block, 3, n_samples, mean, scatter)], []),
-        (n_columns, 4096, [(1, n_blocks, n_samples, mean, scatter)], []),  # not where it belongs
-        (n_columns, 2048, [(first_block, 2**62, n_samples, mean, scatter)], []),
-        (n_columns, 2048, [(first_block, n_blocks, 7, mean, scatter)], []),
-        (n_columns, 1024, full[2], []),  # rows that have not come yet
-        (n_columns, 2048, full[2], [(5, np.ones(5))]),  # rows of a tree once more
+        (n_columns, next_row, precision, trees),
+        (n_columns, next_row, 5, trees, rows),
+        (n_columns, next_row, -1, trees, rows),
+        (0, next_row, precision, trees, rows),
+        (n_columns, next_row, precision, trees, [(0, np.ones(7))]),  # not whole rows
+        (n_columns, next_row, precision, trees, [(-1, rows[0][1])]),
+        (n_columns, next_row, precision, trees, [(1, rows[0][1])]),  # past the next row
+        (n_columns, 5000, precision, trees, [(0, np.ones(1024 * 5))]),  # a whole block is no remainder
+        (n_columns, 5000, precision, trees, [(1000, np.ones(100 * 5))]),  # over the edge of a block
+        (n_columns, 5000, precision, trees, [(0, np.ones(3 * 5)), (2, np.ones(5))]),  # one row twice
+        (n_columns + 40, 2048, precision, full[3], []),
+        (n_columns, 2048, precision, [(first_block, 3, n_samples, mean, scatter)], []),
+        (n_columns, 4096, precision, [(1, n_blocks, n_samples, mean, scatter)], []),  # not where it belongs
+        (n_columns, 2048, precision, [(first_block, 2**62, n_samples, mean, scatter)], []),
+        (n_columns, 2048, precision, [(first_block, n_blocks, 7, mean, scatter)], []),
+        (n_columns, 1024, precision, full[3], []),  # rows that have not come yet
+        (n_columns, 2048, precision, full[3], [(5, np.ones(5))]),  # rows of a tree once more
     ):
         with pytest.raises(ValueError, match=r"the snapshot is damaged: |at least one column"):
             other.__setstate__(damaged)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import row_files
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.readers import read_column, read_label_files, read_labels, read_samples
 
@@ -29,8 +30,10 @@ def test_samples_are_mapped_not_loaded(matrix):
 def test_missing_and_directory(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"X: no such file: .*nothing\.npy"):
         read_samples(tmp_path / "nothing.npy", "X")
-    with pytest.raises(IsADirectoryError, match="X must be a file"):
+    with pytest.raises(InputValueError, match=r"X: .* is a directory without row files"):
         read_samples(tmp_path, "X")
+    with pytest.raises(IsADirectoryError, match="labels must be a file"):
+        read_labels(tmp_path)
 
 
 def test_pickled_objects_are_refused_unopened(tmp_path):
@@ -72,11 +75,91 @@ def test_lying_header_allocates_nothing(tmp_path):
         read_samples(path, "X")
 
 
-def test_samples_must_be_npy(tmp_path):
-    path = tmp_path / "x.parquet"
-    path.write_bytes(b"PAR1")
-    with pytest.raises(InputValueError, match=re.escape("X must be a .npy file")):
+def test_samples_of_another_kind_of_file(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("1,2")
+    with pytest.raises(InputValueError, match=re.escape("X must be a file of rows (.npy, .npz, ")):
         read_samples(path, "X")
+
+
+@pytest.mark.parametrize("dtype", row_files.DTYPES)
+def test_samples_of_any_format_are_read_whole(tmp_path, dtype):
+    values = row_files.matrix(40, 3, dtype)
+    for name in ("npz", "npz_deflated", "safetensors", "directory_npy"):
+        folder = tmp_path / name
+        folder.mkdir()
+        read = read_samples(row_files.WRITERS[name](folder / "x", values), "X")
+        assert read.dtype == values.dtype
+        assert read.tobytes() == values.tobytes()
+
+
+def test_labels_of_containers(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    species, age = ["oak", "elm", None, "oak"], [1.5, 2.0, 3.0, 4.5]
+    columns = {
+        "species": pa.array(species).dictionary_encode(),
+        "age": pa.array(age),
+        "count": pa.array([1, None, 3, 4]),
+        "embedding": pa.array([[1.0, 2.0]] * 4),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as sink, pa.ipc.new_file(sink, pa.table(columns).schema) as writer:
+        writer.write_table(pa.table(columns))
+    for suffix in ("parquet", "arrow"):
+        labels = read_labels(tmp_path / f"t.{suffix}")
+        assert {name: values.tolist() for name, values in labels.items()} == {
+            "species": species,
+            "age": age,
+            "count": [1, None, 3, 4],
+        }
+        assert read_labels(f"{tmp_path}/t.{suffix}::age").tolist() == age
+        with pytest.raises(InputValueError, match=r"labels: .* has no 'ages'; it holds species"):
+            read_labels(f"{tmp_path}/t.{suffix}::ages")
+        with pytest.raises(InputTypeError, match=r"column 'embedding' of .* must hold numbers or strings"):
+            read_labels(f"{tmp_path}/t.{suffix}::embedding")
+    assert list(read_label_files([f"{tmp_path}/t.parquet::age"])) == ["age"]
+    with pytest.raises(InputValueError, match=r"groups: .* must have one column; got 3: species, age, count"):
+        read_column(tmp_path / "t.parquet", "groups")
+
+
+def test_labels_of_archives(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), names=np.array(["a", "b", "c"]))
+    assert read_column(f"{tmp_path}/a.npz::names", "ids").tolist() == ["a", "b", "c"]
+    with pytest.raises(
+        InputValueError, match=r"labels: name one array as a\.npz::NAME; .* x \(3 × 2, float64\), names"
+    ):
+        read_labels(tmp_path / "a.npz")
+    path = row_files.safetensors(tmp_path / "s", np.ones((3, 2)))
+    assert read_labels(f"{path}::labels").tolist() == [0, 1, 2]
+    zarr = pytest.importorskip("zarr")
+    zarr.open_group(tmp_path / "z.zarr", mode="w").create_array("ids", data=np.arange(5))
+    assert read_column(tmp_path / "z.zarr", "ids").tolist() == [0, 1, 2, 3, 4]
+
+
+def test_columns_of_cells(tmp_path):
+    """Categorical, nullable, string and number columns of AnnData tables."""
+    anndata = pytest.importorskip("anndata")
+    import pandas as pd
+
+    obs = pd.DataFrame(
+        {
+            "cell_type": pd.Categorical(["T", "B", None, "T"]),
+            "donor": ["d1", "d2", "d2", "d1"],
+            "age": pd.array([30, None, 50, 60], dtype="Int64"),
+            "score": [0.5, 1.5, 2.5, 3.5],
+        },
+        index=["a", "b", "c", "d"],
+    )
+    path = tmp_path / "cells.h5ad"
+    anndata.AnnData(X=np.ones((4, 2), dtype=np.float32), obs=obs).write_h5ad(path)
+    expected = {"cell_type": ["T", "B", None, "T"], "donor": ["d1", "d2", "d2", "d1"], "age": [30, None, 50, 60]}
+    for column, values in {**expected, "score": [0.5, 1.5, 2.5, 3.5]}.items():
+        assert read_labels(f"{path}::obs/{column}").tolist() == values
+    with pytest.raises(InputValueError, match="has no 'obs/cell'"):
+        read_labels(f"{path}::obs/cell")
+    with pytest.raises(InputValueError, match=r"obs is a group of"):
+        read_labels(f"{path}::obs")
 
 
 def test_label_table(tmp_path):

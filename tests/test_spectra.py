@@ -133,6 +133,56 @@ def test_signs_are_fixed(published_model: problems.SpikedPair) -> None:
     assert (np.diag(cp.weights_x.T @ published_model.cov_xy @ cp.directions_y) > 0).all()
 
 
+@pytest.mark.parametrize(("p", "q"), [(80, 60), (60, 80)])
+@pytest.mark.parametrize("k", [1, 12, 40])
+def test_leading_components_are_those_of_the_whole_spectrum(rng: np.random.Generator, p: int, q: int, k: int) -> None:
+    moments = cross_moments(*paired_samples(rng, 600, p, q, 20))
+    whole, leading = coherence(moments), coherence(moments, n_components=k)
+    tolerance = 40 * 80 * 100 * 600 * problems.U  # sums of 600 products, covariances of condition below 100
+    assert leading.weights_x.shape == (p, k)
+    assert leading.weights_y.shape == (q, k)
+    assert np.array_equal(leading.matrix, whole.matrix)
+    assert np.abs(leading.correlations - whole.correlations[:k]).max() <= tolerance
+    variates = np.hstack([leading.weights_x.T @ moments.cov_xy @ leading.weights_y])
+    assert np.abs(variates - np.diag(leading.correlations)).max() <= tolerance
+    operator, part = prediction_operator(moments), prediction_operator(moments, n_components=k)
+    assert part.weights_x.shape == (p, k)
+    assert part.directions_y.shape == (q, k)
+    assert np.abs(part.gains - operator.gains[:k]).max() <= tolerance * operator.gains[0]
+    assert np.abs(part.directions_y.T @ moments.cov_xy.T @ part.weights_x - np.diag(part.gains)).max() <= tolerance * 10
+
+
+@pytest.mark.parametrize("function", [coherence, prediction_operator])
+@pytest.mark.parametrize("n_components", [1, 3, 7])
+def test_equal_correlations_are_all_there(function: object, n_components: int) -> None:
+    """All correlations .5, then rank 2 of 40: which directions are returned is open, their values are not."""
+    identity = np.eye(40)
+    found = function(Covariances(identity, identity, 0.5 * identity), n_components=n_components)
+    values = found.correlations if function is coherence else found.gains
+    assert np.abs(values - 0.5).max() <= 10 * 40 * problems.U
+    low_rank = np.zeros((40, 40))
+    low_rank[0, 1] = low_rank[1, 0] = 0.25
+    found = function(Covariances(identity, identity, low_rank), n_components=n_components)
+    values = found.correlations if function is coherence else found.gains
+    assert np.abs(values - ([0.25, 0.25] + 5 * [0.0])[:n_components]).max() <= 10 * 40 * problems.U
+
+
+@pytest.mark.parametrize("function", [coherence, prediction_operator])
+@pytest.mark.parametrize(
+    ("n_components", "message"),
+    [
+        (0, "n_components must be at least 1; got 0"),
+        (21, "n_components must be at most 20"),
+        (1.5, "must be an integer"),
+    ],
+)
+def test_impossible_counts_of_components_are_named(
+    published_model: problems.SpikedPair, function: object, n_components: float, message: str
+) -> None:
+    with pytest.raises((InputValueError, InputTypeError), match=message):
+        function(published_model, n_components=n_components)
+
+
 @pytest.mark.parametrize(
     ("n", "p", "q", "edge"),
     [(153, 50, 50, 0.940), (891, 50, 50, 0.461), (891, 100, 100, 0.632), (5000, 100, 100, 0.280)],

@@ -21,6 +21,12 @@ def paired_rows(n_samples, n_features, seed=0):
     return views
 
 
+def covariances_of_pairs(n_samples, n_features):
+    """Contiguous covariances of `paired_rows`."""
+    moments = cross_moments(*paired_rows(n_samples, n_features))
+    return Covariances(*(np.array(cov) for cov in (moments.cov_xx, moments.cov_yy, moments.cov_xy)))
+
+
 class FromMoments:
     """The leading 50 of both closed forms from three covariances; 20 000 rows made them."""
 
@@ -30,8 +36,7 @@ class FromMoments:
     timeout = 120
 
     def setup(self, backend, n_features):
-        moments = cross_moments(*paired_rows(20_000, n_features))
-        self.moments = Covariances(*(np.array(cov) for cov in (moments.cov_xx, moments.cov_yy, moments.cov_xy)))
+        self.moments = covariances_of_pairs(20_000, n_features)
         self.spectra(backend)  # imports, wakes threads
 
     def spectra(self, backend):

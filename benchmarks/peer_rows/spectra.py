@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 import published_solvers
-from crossphase import align_and_predict, cross_moments
-from crossphase.covariances import Covariances
+from benchmarks.bench_closed_forms import covariances_of_pairs
+from crossphase import align_and_predict
 from peer_rows.measure import PeerRow, check_answer, compare, row
 
 _ROUNDS = 5
-_N_SHARED = 50
 
 
 def leading(quick: bool) -> Iterator[PeerRow]:
@@ -26,7 +25,7 @@ def full(quick: bool) -> Iterator[PeerRow]:
 
 
 def _solved(quick: bool, target: str, n_components: int | None, *, floor: float, goal: float) -> PeerRow:
-    moments = _moments(256 if quick else 1024)
+    moments = covariances_of_pairs(20_000, 256 if quick else 1024)
     width = len(moments.cov_xx)
     k = n_components or width
 
@@ -45,15 +44,3 @@ def _solved(quick: bool, target: str, n_components: int | None, *, floor: float,
     return row(
         target, work, "published solve_ca + solve_cp", found, error, floor=floor, goal=goal, note=f"{_ROUNDS} rounds"
     )
-
-
-def _moments(width: int) -> Covariances:
-    rng = np.random.default_rng(0)
-    shared = rng.normal(size=(20_000, _N_SHARED))
-    views = []
-    for _ in range(2):
-        view = rng.normal(size=(len(shared), width))
-        view[:, :_N_SHARED] += shared
-        views.append(view)
-    moments = cross_moments(*views)
-    return Covariances(*(np.array(cov) for cov in (moments.cov_xx, moments.cov_yy, moments.cov_xy)))

@@ -66,6 +66,8 @@ PYBIND11_MODULE(_core, module) {
     crossphase::bindings::bind_whitening(cpu);
 
     cpu.def("instruction_set", [] { return crossphase::cpu::instruction_set().name; });
+    cpu.def("has_fast_bf16", [] { return crossphase::cpu::instruction_set().has_fast_bf16; });
+    cpu.def("has_matrix_units", [] { return crossphase::cpu::instruction_set().has_matrix_units; });
     cpu.def("available_instruction_sets", [] {
         std::vector<std::string> names;
         for (const auto& set : crossphase::cpu::available_instruction_sets()) {

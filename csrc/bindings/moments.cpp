@@ -1,5 +1,6 @@
 #include "crossphase/moments.hpp"
 
+#include <pybind11/native_enum.h>
 #include <pybind11/stl.h>
 
 #include <algorithm>
@@ -22,6 +23,13 @@ std::vector<double> to_vector(const py::handle& array) {
     return {values.begin(), values.end()};
 }
 
+Precision precision_of(int number) {
+    if (number < 0 || number > static_cast<int>(Precision::bf16)) {
+        throw py::value_error("the snapshot is damaged: there is no such precision");
+    }
+    return static_cast<Precision>(number);
+}
+
 }  // namespace
 
 void bind_moments(py::module_& cpu_module) {
@@ -29,8 +37,15 @@ void bind_moments(py::module_& cpu_module) {
     // Every method waits for the object's lock without the GIL: an update that holds the lock may be waiting for the
     // GIL to run signal handlers.
     using Released = py::gil_scoped_release;
+    py::native_enum<Precision>(cpu_module, "Precision", "enum.Enum", "Arithmetic of the moments' products.")
+        .value("f64", Precision::float64)
+        .value("f32", Precision::float32)
+        .value("bf16x6", Precision::bf16x6)
+        .value("bf16x3", Precision::bf16x3)
+        .value("bf16", Precision::bf16)
+        .finalize();
     py::class_<cpu::CrossMoments>(cpu_module, "CrossMoments")
-        .def(py::init<std::ptrdiff_t, std::ptrdiff_t>(), "n_columns"_a, "first_row"_a)
+        .def(py::init<std::ptrdiff_t, std::ptrdiff_t, Precision>(), "n_columns"_a, "first_row"_a, "precision"_a)
         .def(
             "update",
             [](cpu::CrossMoments& self, const std::vector<py::array>& parts, int n_threads) {
@@ -84,22 +99,26 @@ void bind_moments(py::module_& cpu_module) {
                 for (const auto& [first_row, rows] : held.partial_rows) {
                     partial_rows.append(py::make_tuple(first_row, to_array(rows)));
                 }
-                return py::make_tuple(held.n_columns, held.next_row, trees, partial_rows);
+                return py::make_tuple(held.n_columns, held.next_row, static_cast<int>(held.precision), trees,
+                                      partial_rows);
             },
             [](const py::tuple& state) {
-                if (state.size() != 4) {
-                    throw py::value_error("the snapshot is damaged: it should have four parts");
+                if (state.size() != 5) {
+                    throw py::value_error("the snapshot is damaged: it should have five parts");
                 }
-                cpu::CrossMoments::Snapshot held{
-                    state[0].cast<std::ptrdiff_t>(), state[1].cast<std::ptrdiff_t>(), {}, {}};
-                for (const py::handle item : state[2]) {
+                cpu::CrossMoments::Snapshot held{state[0].cast<std::ptrdiff_t>(),
+                                                 state[1].cast<std::ptrdiff_t>(),
+                                                 precision_of(state[2].cast<int>()),
+                                                 {},
+                                                 {}};
+                for (const py::handle item : state[3]) {
                     const auto tree = item.cast<py::tuple>();
                     held.trees.emplace(tree[0].cast<std::ptrdiff_t>(),
                                        cpu::CrossMoments::Tree{
                                            tree[1].cast<std::ptrdiff_t>(),
                                            {tree[2].cast<std::ptrdiff_t>(), to_vector(tree[3]), to_vector(tree[4])}});
                 }
-                for (const py::handle item : state[3]) {
+                for (const py::handle item : state[4]) {
                     const auto rows = item.cast<py::tuple>();
                     held.partial_rows.emplace(rows[0].cast<std::ptrdiff_t>(), to_vector(rows[1]));
                 }

@@ -49,13 +49,18 @@ std::ptrdiff_t subtree_blocks(std::ptrdiff_t first_block, std::ptrdiff_t most) {
     return n_blocks;
 }
 
-BlockMoments reduce_subtree(std::span<const SampleView> parts, std::ptrdiff_t first_row, std::ptrdiff_t n_blocks) {
+BlockMoments reduce_subtree(std::span<const SampleView> parts, std::ptrdiff_t first_row, std::ptrdiff_t n_blocks,
+                            Precision precision) {
     if (n_blocks == 1) {
-        return reduce_block(rows_of(parts, first_row, kBlockRows));
+        return reduce_block(rows_of(parts, first_row, kBlockRows), precision);
     }
     const std::ptrdiff_t half = n_blocks / 2;
-    BlockMoments moments = reduce_subtree(parts, first_row, half);
-    merge_into(moments, reduce_subtree(parts, first_row + half * kBlockRows, half));
+    BlockMoments moments = reduce_subtree(parts, first_row, half, precision);
+    if (half == 1) {
+        append_block(moments, rows_of(parts, first_row + kBlockRows, kBlockRows), precision);
+    } else {
+        merge_into(moments, reduce_subtree(parts, first_row + half * kBlockRows, half, precision));
+    }
     return moments;
 }
 
@@ -74,14 +79,15 @@ void refuse_overlap(const std::vector<RowRange>& ours, const std::vector<RowRang
 
 }  // namespace
 
-CrossMoments::CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row)
-    : n_columns_(n_columns), next_row_(first_row) {
+CrossMoments::CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row, Precision precision)
+    : n_columns_(n_columns), next_row_(first_row), precision_(precision) {
     if (n_columns < 1 || first_row < 0) {
         throw std::invalid_argument("CrossMoments needs at least one column and first_row >= 0");
     }
 }
 
-CrossMoments::CrossMoments(Snapshot snapshot) : CrossMoments(snapshot.n_columns, snapshot.next_row) {
+CrossMoments::CrossMoments(Snapshot snapshot)
+    : CrossMoments(snapshot.n_columns, snapshot.next_row, snapshot.precision) {
     const auto require = [](bool holds, const char* what) {
         if (!holds) {
             throw std::invalid_argument(std::string("the snapshot is damaged: ") + what);
@@ -116,7 +122,7 @@ CrossMoments::CrossMoments(Snapshot snapshot) : CrossMoments(snapshot.n_columns,
 
 CrossMoments::Snapshot CrossMoments::snapshot() const {
     const std::lock_guard lock(mutex_);
-    return {n_columns_, next_row_, trees_, partial_rows_};
+    return {n_columns_, next_row_, precision_, trees_, partial_rows_};
 }
 
 void CrossMoments::update(std::span<const SampleView> parts, int n_threads) {
@@ -150,7 +156,8 @@ void CrossMoments::update(std::span<const SampleView> parts, int n_threads) {
         const std::ptrdiff_t n_blocks = subtree_blocks(first_block, n_left / n_workers);
         std::vector<BlockMoments> subtrees(static_cast<std::size_t>(std::min(n_left / n_blocks, n_workers)));
         parallel_for(static_cast<std::ptrdiff_t>(subtrees.size()), n_threads, [&](std::ptrdiff_t t) {
-            subtrees[static_cast<std::size_t>(t)] = reduce_subtree(parts, done + t * n_blocks * kBlockRows, n_blocks);
+            subtrees[static_cast<std::size_t>(t)] =
+                reduce_subtree(parts, done + t * n_blocks * kBlockRows, n_blocks, precision_);
         });
         for (BlockMoments& subtree : subtrees) {
             add_tree(next_row_ / kBlockRows, {n_blocks, std::move(subtree)});
@@ -168,6 +175,9 @@ void CrossMoments::merge(const CrossMoments& other) {
     const std::scoped_lock lock(mutex_, other.mutex_);
     if (other.n_columns_ != n_columns_) {
         throw std::invalid_argument("the states differ in their columns");
+    }
+    if (other.precision_ != precision_) {
+        throw std::invalid_argument("the states differ in the precision of their products");
     }
     refuse_overlap(ranges_held(), other.ranges_held());
     for (const auto& [first_block, tree] : other.trees_) {
@@ -237,7 +247,7 @@ BlockMoments CrossMoments::reduce_rows(const Rows& rows) const {
                           n_columns_ * width,
                           width,
                           SampleType::float64};
-    return reduce_block({&view, 1});
+    return reduce_block({&view, 1}, precision_);
 }
 
 std::vector<RowRange> CrossMoments::runs_held() const {
@@ -311,11 +321,7 @@ std::ptrdiff_t CrossMoments::summarize(std::span<double> mean, MatrixView<double
         throw std::invalid_argument("the outputs do not have the state's number of columns");
     }
     std::copy_n(sum->mean.begin(), mean.size(), mean.begin());
-    for (std::ptrdiff_t i = 0; i < n_columns_; ++i) {
-        for (std::ptrdiff_t j = 0; j < n_columns_; ++j) {
-            scatter(i, j) = scatter_at(*sum, i, j);
-        }
-    }
+    unpack_scatter(*sum, scatter);
     return sum->n_samples;
 }
 

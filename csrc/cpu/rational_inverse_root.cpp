@@ -3,6 +3,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "crossphase/instruction_set.hpp"
 #include "crossphase/lapack.hpp"
 #include "inverse_root.hpp"
 #include "isa/lane_kernels.hpp"
@@ -209,8 +210,8 @@ double rational_inverse_root(Buffer& matrix, std::ptrdiff_t p, double rcond) {
     const auto n_poles = static_cast<std::ptrdiff_t>(poles.shifts.size());
     const std::ptrdiff_t distance = (p + 7) / 8 * 8;
     Buffer root = buffer(p * distance);
-    Buffer work = buffer(isa::lane_kernels().resolvents_work_size(p, n_poles));
-    isa::lane_kernels().sum_resolvents(
+    Buffer work = buffer(instruction_set().lane_kernels->resolvents_work_size(p, n_poles));
+    instruction_set().lane_kernels->sum_resolvents(
         {t.diagonal.data(), t.beside.data(), p, poles.shifts.data(), poles.weights.data(), n_poles, distance},
         work.data(), root.data());
     const std::ptrdiff_t n_reflections = p - 1;

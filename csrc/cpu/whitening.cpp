@@ -255,13 +255,13 @@ void whiten_one(const Batch& batch, std::size_t b) {
 class LaneWork {
   public:
     LaneWork(std::ptrdiff_t p, WhiteningMethod method)
-        : n_(static_cast<std::size_t>(isa::lane_kernels().n_lanes)),
+        : n_(static_cast<std::size_t>(instruction_set().lane_kernels->n_lanes)),
           covs_(n_),
           outputs_(n_),
           is_covariance_(n_),
           has_succeeded_(n_),
-          work_((method == WhiteningMethod::cholesky ? isa::lane_kernels().cholesky_work_size(p)
-                                                     : isa::lane_kernels().eigen_work_size(p)) /
+          work_((method == WhiteningMethod::cholesky ? instruction_set().lane_kernels->cholesky_work_size(p)
+                                                     : instruction_set().lane_kernels->eigen_work_size(p)) /
                         kPanelWidth +
                     1,
                 kPanelWidth) {
@@ -290,7 +290,7 @@ class LaneWork {
         for (std::size_t lane = 0; lane < n_; ++lane) {
             outputs_[lane] = lane < group.size() ? batch.whiteners[group[lane]].data : nullptr;
         }
-        isa::lane_kernels().cholesky(in, batch.options.ridge, outputs_.data(), has_succeeded_.data());
+        instruction_set().lane_kernels->cholesky(in, batch.options.ridge, outputs_.data(), has_succeeded_.data());
         for (std::size_t lane = 0; lane < group.size(); ++lane) {
             batch.outcomes[group[lane]] = {batch.p, WhiteningMethod::cholesky};
             if (is_covariance_[lane] == 0 || has_succeeded_[lane] == 0) {
@@ -305,7 +305,7 @@ class LaneWork {
             values[lane] = lane < group.size() ? systems_[lane].values.data() : nullptr;
             outputs_[lane] = lane < group.size() ? systems_[lane].vectors.panel(0) : nullptr;
         }
-        isa::lane_kernels().eigen(in, values.data(), outputs_.data(), has_succeeded_.data());
+        instruction_set().lane_kernels->eigen(in, values.data(), outputs_.data(), has_succeeded_.data());
         for (std::size_t lane = 0; lane < group.size(); ++lane) {
             if (is_covariance_[lane] == 0) {
                 batch.refuse(group[lane], -1);
@@ -327,7 +327,7 @@ class LaneWork {
 };
 
 void whiten_in_lanes(const Batch& batch, const Indices& indices) {
-    const auto n_lanes = static_cast<std::size_t>(isa::lane_kernels().n_lanes);
+    const auto n_lanes = static_cast<std::size_t>(instruction_set().lane_kernels->n_lanes);
     const std::size_t n_groups = (indices.size() + n_lanes - 1) / n_lanes;
     // A task of several groups allocates once; four tasks a thread still end together.
     const std::size_t n_groups_a_task =

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         matching,
         moments,
         multiview,
+        pair_state,
         pairing,
         pairwise,
         phase_diagram,
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
         regimes,
         rehearsal,
         ridge_cv,
+        row_sample,
         rus,
         shared_signal,
         signals,
         spectra,
         spiked,
+        summarize,
         tracy_widom,
         whitening,
     )
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
         InputTypeError,
         InputValueError,
         InputWarning,
+        OutputError,
     )
     from crossphase.fold_moments import FoldMoments
     from crossphase.folds import assign_folds
@@ -91,11 +95,12 @@ if TYPE_CHECKING:
         label_recoverability,
         label_signal_rank,
     )
-    from crossphase.labels import LabelMatrix, encode_labels
+    from crossphase.labels import LabelEncoder, LabelEncoding, LabelMatrix, encode_labels, label_encoder
     from crossphase.matching import RowMatch, match_rows
     from crossphase.moments import CrossMoments, cross_moments
     from crossphase.multiview import MultiviewCrossAlignment
     from crossphase.multiview_moments import MultiviewMoments
+    from crossphase.pair_state import PairedDataset, PairState
     from crossphase.pairing import (
         DuplicateRows,
         PairingAudit,
@@ -122,6 +127,7 @@ if TYPE_CHECKING:
     )
     from crossphase.rehearsal import Rehearsal, rehearse
     from crossphase.ridge_cv import component_r2
+    from crossphase.row_sample import RowSample
     from crossphase.rus import (
         FeatureTransforms,
         RUSInformation,
@@ -144,6 +150,7 @@ if TYPE_CHECKING:
         nuisance_covariance,
         soft_bottleneck,
     )
+    from crossphase.summarize import summarize_pair
     from crossphase.tracy_widom import tracy_widom_survival
     from crossphase.whitening import WhiteningMatrix, whitening_matrix
 
@@ -165,6 +172,7 @@ _MODULES = (
     "matching",
     "moments",
     "multiview",
+    "pair_state",
     "pairing",
     "pairwise",
     "phase_diagram",
@@ -173,11 +181,13 @@ _MODULES = (
     "regimes",
     "rehearsal",
     "ridge_cv",
+    "row_sample",
     "rus",
     "shared_signal",
     "signals",
     "spectra",
     "spiked",
+    "summarize",
     "tracy_widom",
     "whitening",
 )
@@ -198,12 +208,17 @@ _HOME = {
     "InputValueError": "errors",
     "InputWarning": "errors",
     "JointObjective": "joint",
+    "LabelEncoder": "labels",
+    "LabelEncoding": "labels",
     "LabelMatrix": "labels",
     "LabelRecoverability": "label_tests",
     "MultiviewCrossAlignment": "multiview",
     "MultiviewMoments": "multiview_moments",
     "MultiviewSample": "spiked",
     "MultiviewSpikedModel": "spiked",
+    "OutputError": "errors",
+    "PairState": "pair_state",
+    "PairedDataset": "pair_state",
     "PairingAudit": "pairing",
     "PairingVerdict": "pairing",
     "PairwiseDiagnosis": "pairwise",
@@ -220,6 +235,7 @@ _HOME = {
     "Regime": "regimes",
     "Rehearsal": "rehearsal",
     "RowMatch": "matching",
+    "RowSample": "row_sample",
     "SharedSignal": "shared_signal",
     "SpikedModel": "spiked",
     "SpikedSample": "spiked",
@@ -247,6 +263,7 @@ _HOME = {
     "gaussian_information_decomposition": "information",
     "hard_bottleneck": "spiked",
     "information_decomposition": "information",
+    "label_encoder": "labels",
     "label_recoverability": "label_tests",
     "label_signal_rank": "label_tests",
     "largest_noise_gain": "gain_theory",
@@ -264,6 +281,7 @@ _HOME = {
     "sample_gain": "gain_theory",
     "smallest_detectable_correlation": "canonical_theory",
     "soft_bottleneck": "spiked",
+    "summarize_pair": "summarize",
     "tracy_widom_survival": "tracy_widom",
     "variate_overlaps": "canonical_theory",
     "whitening_matrix": "whitening",

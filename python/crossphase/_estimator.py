@@ -23,8 +23,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from crossphase._columns import column_names, require_same_columns
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
-from crossphase.closed_forms import n_components_of
-from crossphase.covariances import PairCovariances, PairMoments, PooledMoments, pooled, require_covariances
+from crossphase.covariances import (
+    PairCovariances,
+    PairMoments,
+    PooledMoments,
+    n_components_of,
+    pooled,
+    require_covariances,
+)
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.pair_factors import PairFactors
@@ -194,7 +200,13 @@ class CrossModalEstimator(
             self._n_rows_seen = 0
             n_threads = resolve_n_threads(self.n_threads)
             self.moments_ = [
-                CrossMoments(self.n_features_in_, self.n_features_y_in_, n_threads=n_threads, backend=self.backend)
+                CrossMoments(
+                    self.n_features_in_,
+                    self.n_features_y_in_,
+                    precision="f64",
+                    n_threads=n_threads,
+                    backend=self.backend,
+                )
                 for _ in range(N_FOLDS if needs_folds else 1)
             ]
         elif not hasattr(self, "_n_rows_seen"):

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossphase._scalars import check_integer, check_number
+from crossphase._scalars import check_number
 from crossphase._threads import resolve_n_threads, single_threaded_blas
 from crossphase.cholesky_factor import Regularization
-from crossphase.covariances import PairCovariances, require_covariances
-from crossphase.errors import InputValueError
+from crossphase.covariances import PairCovariances, n_components_of, require_covariances
 from crossphase.pair_factors import PairFactors
 from crossphase.singular_vectors import fix_signs, leading_singular_vectors
 
@@ -162,17 +161,3 @@ def linear_probe(weights_x: np.ndarray, moments: PairCovariances) -> np.ndarray:
     with single_threaded_blas():
         covariance_of_scores = weights_x.T @ moments.cov_xx @ weights_x
         return np.asarray(np.linalg.lstsq(covariance_of_scores, weights_x.T @ moments.cov_xy, rcond=None)[0])
-
-
-def n_components_of(moments: PairCovariances, n_components: int | None) -> int:
-    """How many components to take: as asked, or as many as there are; raises InputValueError beyond that."""
-    p, q = (int(size) for size in moments.cov_xy.shape)
-    if n_components is None:
-        return min(p, q)
-    k = check_integer(n_components, "n_components", least=1)
-    if k > min(p, q):
-        raise InputValueError(
-            f"n_components must be at most {min(p, q)}, the smaller number of features (X has {p}, Y has {q}); got {k}."
-            + (" Y is the other view; labels belong to the probe behind." if q == 1 else "")
-        )
-    return k

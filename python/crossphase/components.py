@@ -18,6 +18,7 @@ from crossphase.pair import PreparedPair, PreparedView
 from crossphase.projection import project
 from crossphase.ridge_cv import component_r2, shuffled_folds
 from crossphase.signals import Signal, SignalRule, exceed_permutations, find_elbow
+from crossphase.singular_vectors import leading_singular_vectors
 from crossphase.spectra import coherence_of, equilibrated_whitener, prediction_operator_of
 
 FOLD_SEED = 42  # both fixed in the published code
@@ -84,7 +85,7 @@ def analyse_components(
         decompositions[name] = judge.decomposition(found.spectrum, scores)
         if name in ("svd_x", "svd_y"):
             explained[name] = judge.explained(scores)
-    n = pair.x.samples.n_samples
+    n = pair.n_samples
     return ComponentAnalysis(
         **decompositions,
         variances_x=components["svd_x"].spectrum ** 2 / n,
@@ -116,18 +117,18 @@ def _decompose(
         whitener_y = pool.submit(equilibrated_whitener, cov.cov_yy, ridge=options.ridge, backend=backend)
         axes_x = pool.submit(_principal_axes, pair.x, cov.cov_xx, k)
         axes_y = pool.submit(_principal_axes, pair.y, cov.cov_yy, k)
-        pls = pool.submit(np.linalg.svd, cov.cov_xy, full_matrices=False)
-        cca = pool.submit(coherence_of, cov.cov_xy, whitener_x.result(), whitener_y.result())
-        cp = pool.submit(prediction_operator_of, cov.cov_xy, whitener_x.result())
-        cp_reverse = pool.submit(prediction_operator_of, cov.cov_xy.T, whitener_y.result())
-    u, cross_values, vt = pls.result()
+        k_paired = min(k, *cov.cov_xy.shape)
+        pls = pool.submit(leading_singular_vectors, cov.cov_xy, k_paired)
+        cca = pool.submit(coherence_of, cov.cov_xy, whitener_x.result(), whitener_y.result(), k_paired)
+        cp = pool.submit(prediction_operator_of, cov.cov_xy, whitener_x.result(), k_paired)
+        cp_reverse = pool.submit(prediction_operator_of, cov.cov_xy.T, whitener_y.result(), k_paired)
     return {
         "svd_x": _Components(axes_x.result()[0], axes_x.result()[1], None),
         "svd_y": _Components(axes_y.result()[0], None, axes_y.result()[1]),
-        "pls": _Components(cross_values[:k], u[:, :k], vt.T[:, :k]),
-        "cca": _Components(cca.result().correlations[:k], cca.result().weights_x[:, :k], cca.result().weights_y[:, :k]),
-        "cp": _Components(cp.result().gains[:k], cp.result().weights_x[:, :k], None),
-        "cp_reverse": _Components(cp_reverse.result().gains[:k], None, cp_reverse.result().weights_x[:, :k]),
+        "pls": _Components(pls.result().values, pls.result().left, pls.result().right),
+        "cca": _Components(cca.result().correlations, cca.result().weights_x, cca.result().weights_y),
+        "cp": _Components(cp.result().gains, cp.result().weights_x, None),
+        "cp_reverse": _Components(cp_reverse.result().gains, None, cp_reverse.result().weights_x),
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from crossphase.errors import InputTypeError
+from crossphase._scalars import check_integer
+from crossphase.errors import InputTypeError, InputValueError
 
 
 class PairCovariances(Protocol):
@@ -62,6 +63,20 @@ def require_covariances(moments: Any, for_rows: str) -> None:
             f"moments must hold cov_xx, cov_yy and cov_xy, as CrossMoments does; got {type(moments).__name__}. "
             f"For rows, {for_rows}."
         )
+
+
+def n_components_of(moments: PairCovariances, n_components: int | None) -> int:
+    """How many components to take: as asked, or as many as there are; raises InputValueError beyond that."""
+    p, q = (int(size) for size in moments.cov_xy.shape)
+    if n_components is None:
+        return min(p, q)
+    k = check_integer(n_components, "n_components", least=1)
+    if k > min(p, q):
+        raise InputValueError(
+            f"n_components must be at most {min(p, q)}, the smaller number of features (X has {p}, Y has {q}); got {k}."
+            + (" Y is the other view; labels belong to the probe behind." if q == 1 else "")
+        )
+    return k
 
 
 def unit_scales(variances: np.ndarray) -> np.ndarray:

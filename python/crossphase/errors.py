@@ -11,6 +11,10 @@ class InputTypeError(TypeError):
     """An argument has a type, or an array a dtype, that cannot be used."""
 
 
+class OutputError(OSError):
+    """A file could not be written; what was there before is unchanged. The message says where and why."""
+
+
 class BackendUnavailableError(RuntimeError):
     """No backend, or not the one asked for, can run these inputs; the message holds each one's reasons."""
 

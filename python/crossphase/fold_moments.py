@@ -164,7 +164,7 @@ def moments_of_checked(
     n_labels = widths[2] if len(parts) == 3 else 0
     states = []
     for fold in range(int(folds.max()) + 1):
-        state = CrossMoments(widths[0], widths[1], n_labels, n_threads=n_threads, backend=backend)
+        state = CrossMoments(widths[0], widths[1], n_labels, precision="f64", n_threads=n_threads, backend=backend)
         for rows in _pieces(np.flatnonzero(folds == fold), parts):
             state._update_checked([Samples(part.values[rows], part.name) for part in parts])
         summary = state._moments()

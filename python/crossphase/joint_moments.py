@@ -8,10 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from crossphase import _core
 from crossphase._backends import select
-from crossphase._scalars import check_integer
+from crossphase._scalars import check_choice, check_integer
 from crossphase._threads import resolve_n_threads
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.precision import Precision, resolve_precision
 from crossphase.samples import Samples, as_samples, require_finite, require_same_rows
 
 
@@ -29,15 +31,37 @@ class JointMoments:
     """
 
     def __init__(
-        self, widths: Mapping[str, int], *, first_row: int, n_threads: int | None, backend: str | None
+        self,
+        widths: Mapping[str, int],
+        *,
+        first_row: int,
+        precision: str,
+        n_threads: int | None,
+        backend: str | None,
     ) -> None:
         self._widths = dict(widths)
-        position = check_integer(first_row, "first_row", least=0)
+        self._first_row = check_integer(first_row, "first_row", least=0)
+        self._precision = check_choice(precision, "precision", Precision)
         self._n_threads = resolve_n_threads(n_threads)
-        implementation = select("moments", backend=backend)
-        self.backend = implementation.backend
-        self._state = implementation.run(self._n_columns, position)
+        self.backend = select("moments", backend=backend).backend
+        self._state = self._empty_state()
         self._summary: _Summary | None = None
+
+    def _empty_state(self) -> Any:
+        """Of the precision asked for; of float64 until the first rows tell, where they are to."""
+        precision = Precision.F64 if self._precision is Precision.AUTO else self._precision
+        make = select("moments", backend=self.backend).run
+        return make(self._n_columns, self._first_row, _core.cpu.Precision[precision.value])
+
+    @property
+    def precision(self) -> str:
+        """What products are formed in: as asked for; where that was "auto", as the first rows decided."""
+        return self._precision.value
+
+    def _settle_precision(self, precision: Precision) -> None:
+        if self._precision is Precision.AUTO:
+            self._precision = precision
+            self._state = self._empty_state()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_summary": None}  # made again where it is wanted
@@ -60,6 +84,7 @@ class JointMoments:
         self._update_checked(parts)
 
     def _update_checked(self, parts: list[Samples]) -> None:
+        self._settle_precision(resolve_precision(part.values.dtype for part in parts if part.name != "labels"))
         self._state.update([part.values for part in parts], n_threads=self._n_threads)
 
     def merge(self, other: Self) -> Self:
@@ -81,6 +106,14 @@ class JointMoments:
         if self._widths != other._widths:
             raise InputValueError(
                 f"cannot merge: this state has columns {_described(self._widths)}, the other {_described(other._widths)}."
+            )
+        if other._precision is Precision.AUTO:  # it holds no rows
+            return self
+        self._settle_precision(other._precision)
+        if other._precision is not self._precision:
+            raise InputValueError(
+                f"cannot merge: this state was summed with precision={self.precision!r}, the other with {other.precision!r}. "
+                "Give all shards the same precision."
             )
         try:
             self._state.merge(other._state)

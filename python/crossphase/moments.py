@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Self
 
 import numpy as np
 
+from crossphase import moments_state
 from crossphase._scalars import check_integer
 from crossphase.errors import InputValueError
 from crossphase.joint_moments import JointMoments
@@ -26,14 +28,19 @@ class CrossMoments(JointMoments):
         Columns of the numeric label matrix, if one comes along (`crossphase.encode_labels` makes one).
     first_row : int, default 0
         Position of the first row this object will see. Shards of one data set state theirs; then they can be merged.
+    precision : {"auto", "f64", "f32", "bf16x6", "bf16x3", "bf16"}, default "auto"
+        Arithmetic of the products. "auto" goes by the first rows: float64 for float64 samples; for float32 and float16
+        float32, or two bfloat16 pieces where the processor has matrix units (errors below 3e-7 of a covariance's scale,
+        ``sqrt(var_i var_j)``); bfloat16 samples as they are where the processor multiplies them. Means and variances are
+        always float64. The reference backend is float64 throughout.
     n_threads : int, optional
         Default: ``CROSSPHASE_NUM_THREADS``, else one a core.
     backend : {"cpu", "reference"}, optional
 
     Notes
     -----
-    Rows are cut on an absolute grid of blocks of 1024; every block is centred on its own mean and reduced in float64, and
-    blocks merge in a fixed binary tree. Cost O(n D²) for D columns in all; memory O(D² log n), independent of how the
+    Rows are cut on an absolute grid of blocks of 1024; every block is centred on its own mean and reduced, and blocks
+    merge in float64 in a fixed binary tree. Cost O(n D²) for D columns in all; memory O(D² log n), independent of how the
     rows arrive. Covariances divide by ``n_samples - 1``.
 
     References
@@ -48,6 +55,7 @@ class CrossMoments(JointMoments):
         n_labels: int = 0,
         *,
         first_row: int = 0,
+        precision: str = "auto",
         n_threads: int | None = None,
         backend: str | None = None,
     ) -> None:
@@ -56,7 +64,7 @@ class CrossMoments(JointMoments):
             "Y": check_integer(n_features_y, "n_features_y", least=1),
             "labels": check_integer(n_labels, "n_labels", least=0),
         }
-        super().__init__(widths, first_row=first_row, n_threads=n_threads, backend=backend)
+        super().__init__(widths, first_row=first_row, precision=precision, n_threads=n_threads, backend=backend)
 
     def __repr__(self) -> str:
         labels = f", n_labels={self.n_labels}" if self.n_labels else ""
@@ -86,6 +94,32 @@ class CrossMoments(JointMoments):
             raise InputValueError("labels were given, but this CrossMoments was made with n_labels=0.")
         self._take({"X": X, "Y": Y} if labels is None else {"X": X, "Y": Y, "labels": labels})
         return self
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the state as a safetensors file; rows that follow after `load` give the same bytes as without.
+
+        Raises
+        ------
+        OutputError
+            The file cannot be written; one that is there is unchanged.
+        InputTypeError
+            The state is of the reference backend, which keeps every row.
+        """
+        moments_state.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> CrossMoments:
+        """Read what `save` wrote; raises InputValueError if it is damaged, something else, or of a newer schema."""
+        return moments_state.load(path, n_threads)
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` would make."""
+        return moments_state.to_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray | memoryview, *, n_threads: int | None = None) -> CrossMoments:
+        """The state that `to_bytes` was given."""
+        return moments_state.from_bytes(data, n_threads)
 
     @property
     def n_features_x(self) -> int:
@@ -149,10 +183,18 @@ class CrossMoments(JointMoments):
 
 
 def cross_moments(
-    X: Any, Y: Any, labels: Any = None, *, n_threads: int | None = None, backend: str | None = None
+    X: Any,
+    Y: Any,
+    labels: Any = None,
+    *,
+    precision: str = "auto",
+    n_threads: int | None = None,
+    backend: str | None = None,
 ) -> CrossMoments:
     """Moments of two paired sample matrices, and of a numeric label matrix, in one call; see `CrossMoments`."""
     x, y = (as_samples(values, name, uint16_is_bfloat16=True) for values, name in ((X, "X"), (Y, "Y")))
     n_labels = 0 if labels is None else as_samples(labels, "labels").n_features
-    moments = CrossMoments(x.n_features, y.n_features, n_labels, n_threads=n_threads, backend=backend)
+    moments = CrossMoments(
+        x.n_features, y.n_features, n_labels, precision=precision, n_threads=n_threads, backend=backend
+    )
     return moments.update(X, Y, labels)

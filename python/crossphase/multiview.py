@@ -121,7 +121,7 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
 
     def _new_moments(self, views: Sequence[Any]) -> MultiviewMoments:
         widths = [as_samples(view, view_name(i)).n_features for i, view in enumerate(require_views(views))]
-        return MultiviewMoments(widths, n_threads=self.n_threads, backend=self.backend)
+        return MultiviewMoments(widths, precision="f64", n_threads=self.n_threads, backend=self.backend)
 
     def _fit_rows(self, moments: MultiviewMoments, views: Sequence[Any], names: list[np.ndarray | None]) -> Self:
         self._row_moments, self._row_names = moments.update(views), names

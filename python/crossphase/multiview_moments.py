@@ -19,7 +19,7 @@ class MultiviewMoments(JointMoments):
     ----------
     n_features : sequence of int
         Columns of each view.
-    first_row, n_threads, backend
+    first_row, precision, n_threads, backend
         As for `CrossMoments`.
     """
 
@@ -28,13 +28,14 @@ class MultiviewMoments(JointMoments):
         n_features: Sequence[int],
         *,
         first_row: int = 0,
+        precision: str = "auto",
         n_threads: int | None = None,
         backend: str | None = None,
     ) -> None:
         if len(n_features) < 2:
             raise InputValueError(f"n_features must hold the columns of at least 2 views; got {len(n_features)}.")
         widths = {view_name(i): check_integer(p, f"n_features[{i}]", least=1) for i, p in enumerate(n_features)}
-        super().__init__(widths, first_row=first_row, n_threads=n_threads, backend=backend)
+        super().__init__(widths, first_row=first_row, precision=precision, n_threads=n_threads, backend=backend)
 
     def __repr__(self) -> str:
         return f"MultiviewMoments(n_features={self.n_features}): {self.n_samples} samples"

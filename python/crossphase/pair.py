@@ -38,6 +38,12 @@ class PreparedView:
         scaled = (rows - self.mean)[:, self.kept] * self.scale
         return scaled if self.axes is None else np.asarray(scaled @ self.axes)
 
+    def of_features(self, cross: np.ndarray) -> np.ndarray:
+        """Covariances ``(n_prepared, k)`` of prepared features with anything, from those of the samples' own features."""
+        scaled = self.scale[:, None] * cross[self.kept]
+        with single_threaded_blas():
+            return scaled if self.axes is None else np.asarray(self.axes.T @ scaled)
+
     def on_features(self, weights: np.ndarray) -> np.ndarray:
         """Weights ``(n_prepared, k)`` on prepared features as weights on the samples' own, ``(n_features, k)``."""
         own = np.zeros((self.samples.n_features, weights.shape[1]))
@@ -52,6 +58,12 @@ class PreparedPair:
     x: PreparedView
     y: PreparedView
     covariances: Covariances
+    n_samples: int  # pairs that were summed; the views' samples are all of them, or a sample of them
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the views hold only some of the rows that were summed."""
+        return self.x.samples.n_samples < self.n_samples
 
 
 def prepare_pair(
@@ -61,20 +73,23 @@ def prepare_pair(
 
     Parameters
     ----------
+    x, y : Samples
+        The rows that were summed, or a sample of them.
     standardize : bool
         Divide each column by its standard deviation.
     reduce : (int or None, int or None)
         Principal components to keep of X and of Y, after scaling.
     """
-    view_x = _prepare_view(x, moments.mean_x, moments.cov_xx, standardize, reduce[0])
-    view_y = _prepare_view(y, moments.mean_y, moments.cov_yy, standardize, reduce[1])
+    null_variance = null_variance_of(moments)
+    view_x = _prepare_view(x, moments.mean_x, moments.cov_xx, standardize, reduce[0], null_variance)
+    view_y = _prepare_view(y, moments.mean_y, moments.cov_yy, standardize, reduce[1], null_variance)
     by_n = (moments.n_samples - 1) / moments.n_samples
     covariances = Covariances(
         cov_xx=by_n * _on_prepared(moments.cov_xx, view_x, view_x),
         cov_yy=by_n * _on_prepared(moments.cov_yy, view_y, view_y),
         cov_xy=by_n * _on_prepared(moments.cov_xy, view_x, view_y),
     )
-    return PreparedPair(view_x, view_y, covariances)
+    return PreparedPair(view_x, view_y, covariances, moments.n_samples)
 
 
 def _on_prepared(cov: np.ndarray, rows: PreparedView, columns: PreparedView) -> np.ndarray:
@@ -87,7 +102,7 @@ def _on_prepared(cov: np.ndarray, rows: PreparedView, columns: PreparedView) -> 
 
 
 def _prepare_view(
-    samples: Samples, mean: np.ndarray, cov: np.ndarray, standardize: bool, n_axes: int | None
+    samples: Samples, mean: np.ndarray, cov: np.ndarray, standardize: bool, n_axes: int | None, null_variance: float
 ) -> PreparedView:
     deviations = np.sqrt(np.diag(cov))
     is_constant = deviations <= _rounding_of(samples, mean)
@@ -102,7 +117,7 @@ def _prepare_view(
     view = PreparedView(samples, mean, kept, scale, None, len(kept), deviations[kept])
     prepared = _on_prepared(cov, view, view)
     with single_threaded_blas():
-        basis = _independent_directions(prepared)
+        basis = _independent_directions(prepared, null_variance)
         view = replace(view, rank=basis.shape[1])
         if n_axes is not None and n_axes < view.rank:
             _, vectors = np.linalg.eigh(prepared)
@@ -110,15 +125,30 @@ def _prepare_view(
         return view if view.rank == len(kept) else replace(view, axes=np.linalg.qr(basis)[0])
 
 
-def _independent_directions(cov: np.ndarray) -> np.ndarray:
-    """Directions ``(n_features, rank)`` that span the columns' linear span.
+# Variance, columns scaled to unit variance, below which a direction counts as null, by the precision of the sums. What errors
+# leave in a null direction must not be whitened into a correlation. Entries of a covariance err by up to e, relative to
+# sqrt(c_ii c_jj); a symmetric matrix of such errors has a spectral norm of about 2 e sqrt(D), 128 e at D = 4096 columns:
+#   f64     e = 1e-16    norm 1e-14    a direction kept at 1e-10 feigns at most 1e-16 / 1e-10 even if both views' are null
+#   f32     e = 1.2e-8   norm 1.5e-6; bf16x6 sums in float32 as well
+#   bf16x3  e = 1.3e-7   norm 1.7e-5
+#   bf16    e = 6e-5, but these are no free errors: the sums are those of rows rounded to 8 bits, a matrix with eigenvalues of its
+#           own. Rounding adds noise of variance 2^-18 / 3 = 1.3e-6 to a column, on the diagonal up to 1.1e-4 where that is
+#           replaced by exact squares; it is unrelated to the other view's, and shrinks a correlation along a direction of
+#           variance v by 1.3e-6 / v.
+# Each e is the largest of some million entries, four times a typical one, and the cutoffs stand 5 to 50 norms above zero.
+_NULL_VARIANCE = {"f64": 1e-10, "f32": 1e-5, "bf16x6": 1e-5, "bf16x3": 1e-4, "bf16": 1e-3}
 
-    A direction counts as null if its variance, columns scaled to unit variance, is below 1e-10. What rounding (1e-16) leaves
-    in a null direction of either view would after whitening look like a correlation of up to 1e-16 / 1e-10.
-    """
+
+def null_variance_of(moments: CrossMoments) -> float:
+    """Variance of a direction, columns scaled to unit variance, below which it counts as null."""
+    return _NULL_VARIANCE[moments.precision]
+
+
+def _independent_directions(cov: np.ndarray, null_variance: float) -> np.ndarray:
+    """Directions ``(n_features, rank)`` that span the columns' linear span."""
     deviations = np.sqrt(np.diag(cov))
     values, vectors = np.linalg.eigh(cov / deviations / deviations[:, None])
-    return np.asarray(deviations[:, None] * vectors[:, values > 1e-10])
+    return np.asarray(deviations[:, None] * vectors[:, values > null_variance])
 
 
 _PRECISION = {  # relative spacing of neighbours, smallest deviation that can be told from 0

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from crossphase.diagnosis import Diagnosis, Objective, diagnose
+from crossphase.diagnosis import Diagnosis, Objective, diagnose, inputs
 from crossphase.diagnosis.serialize import plain
 from crossphase.diagnosis.text import number
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
-from crossphase.readers import read_labels, read_samples
+from crossphase.readers import read_labels
 from crossphase.rehearsal import candidate_of
 from crossphase.samples import as_samples
+from crossphase.sources import RowSource
 
 SCHEMA_VERSION = 2  # of the diagnoses inside it
 
@@ -194,7 +195,7 @@ def advice_of(diagnosis: Diagnosis, x: str, y: str) -> str:
     return " ".join({"x": x, "y": y}.get(word, word) for word in words)
 
 
-def _opened(views: Any) -> dict[str, np.ndarray]:
+def _opened(views: Any) -> dict[str, Any]:
     if not isinstance(views, Mapping):
         raise InputTypeError(f"views must be a mapping of names to arrays or paths; got {type(views).__name__}.")
     if len(views) < 2:
@@ -205,9 +206,11 @@ def _opened(views: Any) -> dict[str, np.ndarray]:
     for name, values in views.items():
         if not isinstance(name, str) or not name:
             raise InputTypeError(f"views must have names, strings; got {name!r}.")
-        array = read_samples(values, f"views[{name!r}]") if isinstance(values, str | os.PathLike) else values
-        opened[name] = as_samples(array, f"views[{name!r}]").array
-    rows = {name: len(array) for name, array in opened.items()}
+        given = inputs.opened(values, f"views[{name!r}]")
+        if inputs.stored_bytes(given) <= inputs.IN_MEMORY_BYTES:  # else it is read once for every pair
+            given = inputs.in_memory(given)
+        opened[name] = given if isinstance(given, RowSource) else as_samples(given, f"views[{name!r}]").array
+    rows = {name: given.n_samples if isinstance(given, RowSource) else len(given) for name, given in opened.items()}
     if len(set(rows.values())) > 1:
         raise InputValueError(
             f"views must have the same number of rows, row i of each being the same sample; got {rows}."

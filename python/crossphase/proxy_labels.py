@@ -149,7 +149,7 @@ def make_proxy_labels(
     )
     require_same_rows(x, y)
     numbers = _checked_numbers(n_clusters, x.n_samples)
-    moments = cross_moments(x.values, y.values, n_threads=n_threads)
+    moments = cross_moments(x.values, y.values, precision="f64", n_threads=n_threads)
     scores = {
         View.X: _component_scores(x, moments.mean_x, moments.cov_xx, n_components, moments._n_threads),
         View.Y: _component_scores(y, moments.mean_y, moments.cov_yy, n_components, moments._n_threads),

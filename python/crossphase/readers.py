@@ -13,45 +13,59 @@ from typing import Any
 import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.sources import open_rows
+from crossphase.sources.columns import COLUMN_FORMATS, holds_columns, read_columns
+from crossphase.sources.members import split_location
+from crossphase.sources.npy import MAGIC
+from crossphase.sources.watched_file import existing_file
 
 _INTEGER = re.compile(r"\s*[+-]?(0|[1-9]\d{0,17})\s*")
 _DECIMAL = re.compile(r"\s*[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
-_NPY_MAGIC = b"\x93NUMPY"
 _TEXT_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 
 
 def read_samples(path: str | os.PathLike[str], name: str) -> np.ndarray:
-    """Memory map of a ``.npy`` file that holds one sample matrix; `name` is the argument's name in messages."""
-    file = _existing_file(path, name)
-    if file.suffix != ".npy":
-        raise InputValueError(
-            f"{name} must be a .npy file; got {file}. Convert it first, e.g. "
-            "numpy.save('x.npy', numpy.loadtxt('x.csv', delimiter=',', skiprows=1)), or for an archive "
-            "numpy.save('x.npy', numpy.load('x.npz')['name'])."
-        )
-    return _map_npy(file, name)
+    """One sample matrix: the memory map of a ``.npy`` file, or all rows of what `crossphase.sources.open_rows` opens.
+
+    `name` is the argument's name in messages.
+    """
+    if Path(path).suffix == ".npy" and not Path(path).is_dir():
+        return _map_npy(existing_file(path, name), name)
+    source = open_rows(path, name)
+    values = source.read(0, source.n_samples)
+    return values.view("V2") if values.dtype == np.uint16 else values  # bfloat16, told from counts
 
 
 def read_labels(path: str | os.PathLike[str]) -> Any:
-    """Labels of a ``.npy`` file, or the columns of a ``.csv``, ``.tsv`` or ``.txt`` file whose first line names them."""
-    file = _existing_file(path, "labels")
+    """Labels of a ``.npy`` file, the named columns of a ``.csv``, ``.tsv`` or ``.txt`` file, or those of a container.
+
+    A container's array or column is named as ``"table.parquet::class"`` or ``"cells.h5ad::obs/cell_type"``.
+    """
+    if holds_columns(path):
+        return read_columns(path, "labels")
+    file = existing_file(path, "labels")
     if file.suffix == ".npy":
         return np.array(_map_npy(file, "labels"))
     if file.suffix in _TEXT_DELIMITERS:
         return _read_table(file, _TEXT_DELIMITERS[file.suffix], "labels", allow_missing=True)
-    raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file; got {file}.")
+    raise InputValueError(f"labels must be a .npy, .csv, .tsv or .txt file, or {COLUMN_FORMATS}; got {file}.")
 
 
 def read_column(path: str | os.PathLike[str], name: str) -> np.ndarray:
-    """One name or number a row, as `groups` and `ids` are: a ``.npy`` file, or a table of one column under its name."""
-    file = _existing_file(path, name)
-    if file.suffix == ".npy":
-        return np.array(_map_npy(file, name))
-    if file.suffix not in _TEXT_DELIMITERS:
-        raise InputValueError(f"{name} must be a .npy, .csv, .tsv or .txt file; got {file}.")
-    columns = _read_table(file, _TEXT_DELIMITERS[file.suffix], name)
+    """One name or number a row, as `groups` and `ids` are: a ``.npy`` file, a table of one column, or a container's."""
+    if holds_columns(path):
+        columns = read_columns(path, name)
+    else:
+        file = existing_file(path, name)
+        if file.suffix == ".npy":
+            return np.array(_map_npy(file, name))
+        if file.suffix not in _TEXT_DELIMITERS:
+            raise InputValueError(f"{name} must be a .npy, .csv, .tsv or .txt file, or {COLUMN_FORMATS}; got {file}.")
+        columns = _read_table(file, _TEXT_DELIMITERS[file.suffix], name)
+    if not isinstance(columns, dict):
+        return columns
     if len(columns) > 1:
-        raise InputValueError(f"{name}: {file} must have one column; got {len(columns)}: {', '.join(columns)}.")
+        raise InputValueError(f"{name}: {path} must have one column; got {len(columns)}: {', '.join(columns)}.")
     return next(iter(columns.values()))
 
 
@@ -59,7 +73,8 @@ def read_label_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
     """Label variables of several files, named after the files and their columns."""
     variables: dict[str, Any] = {}
     for path in paths:
-        stem, content = Path(path).stem, read_labels(path)
+        file, member = split_location(os.fspath(path))
+        stem, content = Path(member or file).stem, read_labels(path)
         if isinstance(content, dict):
             columns = {f"{stem}.{name}": values for name, values in content.items()}
         elif content.ndim == 2:
@@ -76,32 +91,16 @@ def read_label_files(paths: Sequence[str | os.PathLike[str]]) -> dict[str, Any]:
 
 def read_json(path: str | os.PathLike[str], name: str) -> Any:
     """What a JSON file holds; `name` is the argument's name in messages."""
-    file = _existing_file(path, name)
+    file = existing_file(path, name)
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputValueError(f"{name}: {file} is not JSON ({error}).") from None
 
 
-def _existing_file(path: str | os.PathLike[str], name: str) -> Path:
-    file = Path(path)
-    if not file.exists():
-        raise FileNotFoundError(f"{name}: no such file: {file}")
-    if file.is_dir():
-        raise IsADirectoryError(f"{name} must be a file; {file} is a directory.")
-    try:
-        is_empty = file.stat().st_size == 0
-        file.open("rb").close()
-    except OSError as error:
-        raise InputValueError(f"{name}: {file} cannot be read ({error.strerror}).") from error
-    if is_empty:
-        raise InputValueError(f"{name}: {file} is empty (0 bytes).")
-    return file
-
-
 def _map_npy(file: Path, name: str) -> np.ndarray:
     with file.open("rb") as stream:
-        if stream.read(len(_NPY_MAGIC)) != _NPY_MAGIC:
+        if stream.read(len(MAGIC)) != MAGIC:
             raise InputValueError(f"{name}: {file} is not a whole .npy file (it does not begin like one).")
     try:
         return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))

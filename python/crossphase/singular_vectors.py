@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossphase._backends import select
+from crossphase.subspace_iteration import leading_eigenvectors_by_iteration
 
 _FEW = 4  # up to a quarter of the vectors, part of an eigendecomposition is quicker than all of an SVD
+_FEW_OF_WIDE = 16  # up to this share of them and from this width on, iteration in matrix products is quicker still
+_WIDE = 2048
 _RESIDUAL = 1e-10  # of the largest singular value; what a full SVD attains is about 1e-14
 
 
@@ -26,7 +29,13 @@ def leading_singular_vectors(matrix: np.ndarray, k: int) -> SingularVectors:
 
     For few of them: eigenvectors V of the smaller Gram matrix, then the SVD of ``matrix @ V``, which restores the digits
     that squaring lost; accepted if every ``|matrix.T u - s v|`` is at most 1e-10 of the largest value, else all of them
-    are computed. LAPACK runs on one thread where the caller arranges it (`single_threaded_blas`).
+    are computed.
+
+    No larger value is missed: LAPACK counts the eigenvalues of a tridiagonal matrix, and for few vectors of a wide matrix
+    `leading_eigenvectors_by_iteration` proves it or gives up. Values left out are at most ``sqrt(s_k² + c s_1²)``, c some
+    ten times the rounding of n sums: what squaring cannot tell from s_k.
+
+    The same matrix gives the same bits. LAPACK runs on one thread where the caller arranges it (`single_threaded_blas`).
     """
     if k * _FEW <= min(matrix.shape):
         found = _from_gram(matrix, k) if matrix.shape[0] >= matrix.shape[1] else _mirrored(_from_gram(matrix.T, k))
@@ -38,7 +47,9 @@ def leading_singular_vectors(matrix: np.ndarray, k: int) -> SingularVectors:
 
 
 def _from_gram(tall: np.ndarray, k: int) -> SingularVectors:
-    _, axes = leading_eigenvectors(tall.T @ tall, k)
+    gram = tall.T @ tall
+    found = leading_eigenvectors_by_iteration(gram, k) if len(gram) >= max(_WIDE, k * _FEW_OF_WIDE) else None
+    _, axes = found or leading_eigenvectors(gram, k)
     left, values, rotation = np.linalg.svd(tall @ axes, full_matrices=False)
     return SingularVectors(values, left, axes @ rotation.T)
 

@@ -9,9 +9,9 @@ import numpy as np
 from crossphase._scalars import check_integer, check_number
 from crossphase._threads import single_threaded_blas
 from crossphase.canonical_tests import largest_root_law
-from crossphase.covariances import PairCovariances, unit_scales
+from crossphase.covariances import PairCovariances, n_components_of, unit_scales
 from crossphase.errors import InputValueError
-from crossphase.singular_vectors import fix_signs
+from crossphase.singular_vectors import fix_signs, leading_singular_vectors
 from crossphase.whitening import whitening_matrix
 
 
@@ -23,7 +23,7 @@ class Coherence:
     """
 
     matrix: np.ndarray  # (n_features_x, n_features_y)
-    correlations: np.ndarray  # (k,), k = min of the two, descending, in [0, 1]: the canonical correlations
+    correlations: np.ndarray  # (k,), k = n_components or the smaller of the two, descending, in [0, 1]
     weights_x: np.ndarray  # (n_features_x, k): X @ weights_x are the canonical variates
     weights_y: np.ndarray  # (n_features_y, k)
     rank_x: int  # directions of X that were whitened, the rest left out
@@ -38,7 +38,7 @@ class PredictionOperator:
     """
 
     matrix: np.ndarray  # (n_features_y, n_features_x)
-    gains: np.ndarray  # (k,), k = min of the two, descending
+    gains: np.ndarray  # (k,), k = n_components or the smaller of the two, descending
     weights_x: np.ndarray  # (n_features_x, k): X @ weights_x are the source scores, of unit variance
     directions_y: np.ndarray  # (n_features_y, k), orthonormal: where in Y each gain points
     rank_x: int  # directions of X that were whitened
@@ -85,13 +85,21 @@ def equilibrated_whitener(
 
 
 def coherence(
-    moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-10, backend: str | None = None
+    moments: PairCovariances,
+    *,
+    n_components: int | None = None,
+    ridge: float = 0.0,
+    rcond: float = 1e-10,
+    backend: str | None = None,
 ) -> Coherence:
     """Coherence of X and Y: its singular values are the canonical correlations.
 
     Parameters
     ----------
     moments : CrossMoments, or anything with `cov_xx`, `cov_yy` and `cov_xy`
+    n_components : int, optional
+        Find the largest correlations only, so many of them; below a quarter of all, that is several times quicker. None larger
+        is missed (`leading_singular_vectors` says how that is known). Default: all, min(n_features_x, n_features_y).
     ridge : float, >= 0
         Added to every eigenvalue of both covariances, in squared feature units.
     rcond : float, in [0, 1)
@@ -103,47 +111,58 @@ def coherence(
     ----------
     Hotelling (1936), Biometrika 28, 321-377.
     """
+    k = n_components_of(moments, n_components)
     whitener_x, whitener_y = (
         equilibrated_whitener(cov, ridge=ridge, rcond=rcond, backend=backend)
         for cov in (moments.cov_xx, moments.cov_yy)
     )
-    return coherence_of(moments.cov_xy, whitener_x, whitener_y)
+    return coherence_of(moments.cov_xy, whitener_x, whitener_y, k)
 
 
-def coherence_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener, whitener_y: EquilibratedWhitener) -> Coherence:
-    """`coherence` from whiteners at hand."""
+def coherence_of(
+    cov_xy: np.ndarray, whitener_x: EquilibratedWhitener, whitener_y: EquilibratedWhitener, n_components: int
+) -> Coherence:
+    """The leading `n_components` of `coherence` from whiteners at hand."""
     with single_threaded_blas():
         matrix = whitener_x.matrix @ cov_xy @ whitener_y.matrix.T
-        u, values, vt = np.linalg.svd(matrix, full_matrices=False)
-        weights_x, weights_y = fix_signs(whitener_x.matrix.T @ u, whitener_y.matrix.T @ vt.T)
-    return Coherence(matrix, np.clip(values, 0.0, 1.0), weights_x, weights_y, whitener_x.rank, whitener_y.rank)
+        found = leading_singular_vectors(matrix, n_components)
+        weights_x, weights_y = fix_signs(whitener_x.matrix.T @ found.left, whitener_y.matrix.T @ found.right)
+    return Coherence(matrix, np.clip(found.values, 0.0, 1.0), weights_x, weights_y, whitener_x.rank, whitener_y.rank)
 
 
 def prediction_operator(
-    moments: PairCovariances, *, ridge: float = 0.0, rcond: float = 1e-10, backend: str | None = None
+    moments: PairCovariances,
+    *,
+    n_components: int | None = None,
+    ridge: float = 0.0,
+    rcond: float = 1e-10,
+    backend: str | None = None,
 ) -> PredictionOperator:
     """Prediction operator X → Y. For Y → X, swap the roles (`swapped`).
 
     Parameters
     ----------
-    moments, ridge, rcond, backend
+    moments, n_components, ridge, rcond, backend
         As for `coherence`; only the source is whitened.
 
     References
     ----------
     Izenman (1975), J. Multivar. Anal. 5, 248-264 (reduced-rank regression).
     """
+    k = n_components_of(moments, n_components)
     whitener_x = equilibrated_whitener(moments.cov_xx, ridge=ridge, rcond=rcond, backend=backend)
-    return prediction_operator_of(moments.cov_xy, whitener_x)
+    return prediction_operator_of(moments.cov_xy, whitener_x, k)
 
 
-def prediction_operator_of(cov_xy: np.ndarray, whitener_x: EquilibratedWhitener) -> PredictionOperator:
-    """`prediction_operator` from a whitener at hand."""
+def prediction_operator_of(
+    cov_xy: np.ndarray, whitener_x: EquilibratedWhitener, n_components: int
+) -> PredictionOperator:
+    """The leading `n_components` of `prediction_operator` from a whitener at hand."""
     with single_threaded_blas():
         matrix = cov_xy.T @ whitener_x.matrix.T
-        u, gains, vt = np.linalg.svd(matrix, full_matrices=False)
-        weights_x, directions_y = fix_signs(whitener_x.matrix.T @ vt.T, u)
-    return PredictionOperator(matrix, gains, weights_x, directions_y, whitener_x.rank)
+        found = leading_singular_vectors(matrix, n_components)
+        weights_x, directions_y = fix_signs(whitener_x.matrix.T @ found.right, found.left)
+    return PredictionOperator(matrix, found.values, weights_x, directions_y, whitener_x.rank)
 
 
 def null_correlations(n_samples: int, n_features_x: int, n_features_y: int) -> NullCorrelations:

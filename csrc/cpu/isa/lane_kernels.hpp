@@ -48,11 +48,8 @@ struct LaneKernels {
     void (*sum_resolvents)(const Resolvents& in, double* work, double* sums);
 };
 
-// Those of the instruction set in use (csrc/cpu/lane_kernels.cpp).
-const LaneKernels& lane_kernels();
-
-LaneKernels lane_kernels_baseline();
-LaneKernels lane_kernels_avx2();
-LaneKernels lane_kernels_avx512();
+extern const LaneKernels lane_kernels_baseline;
+extern const LaneKernels lane_kernels_avx2;
+extern const LaneKernels lane_kernels_avx512;
 
 }  // namespace crossphase::cpu::isa

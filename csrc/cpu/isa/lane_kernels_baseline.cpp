@@ -12,14 +12,12 @@ constexpr int kRows = 2;   // rows of a matrix whose sums are held in registers
 
 }  // namespace
 
-LaneKernels lane_kernels_baseline() {
-    return {kLanes,
-            ::cholesky_work_size,
-            ::lane_cholesky<kLanes>,
-            ::eigen_work_size<kLanes>,
-            ::lane_eigen<kLanes, kRows>,
-            ::resolvents_work_size,
-            ::sum_resolvents<kLanes>};
-}
+const LaneKernels lane_kernels_baseline{kLanes,
+                                        ::cholesky_work_size,
+                                        ::lane_cholesky<kLanes>,
+                                        ::eigen_work_size<kLanes>,
+                                        ::lane_eigen<kLanes, kRows>,
+                                        ::resolvents_work_size,
+                                        ::sum_resolvents<kLanes>};
 
 }  // namespace crossphase::cpu::isa

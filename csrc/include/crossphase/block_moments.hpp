@@ -5,7 +5,8 @@
 // Every block is centred on its own mean before the product, so a mean of 1e6 standard deviations costs no digits of
 // the scatter. Merging: Chan, Golub & LeVeque (1983), Am. Stat. 37(3), 242-247:
 //   scatter_ab = scatter_a + scatter_b + (n_a n_b / n_ab) d d^T,   d = mean_b - mean_a.
-// All sums are float64. Cost O(n D^2) for a block, O(D^2) for a merge; 4 D^2 bytes a block.
+// Means, the diagonal of the scatter and merges are float64 whatever the precision of the products (precision.hpp).
+// Cost O(n D^2) for a block, O(D^2) for a merge; 4 D^2 bytes a block.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "crossphase/matrix_view.hpp"
+#include "crossphase/precision.hpp"
 
 namespace crossphase::cpu {
 
@@ -23,14 +25,18 @@ struct BlockMoments {
 };
 
 // Moments of the columns of `parts` side by side; all have the same number of rows, at least 1.
-BlockMoments reduce_block(std::span<const SampleView> parts);
+BlockMoments reduce_block(std::span<const SampleView> parts, Precision precision);
 
 // Moments of the rows of `block` followed by the rows of `next`.
 void merge_into(BlockMoments& block, const BlockMoments& next);
 
+// merge_into(block, reduce_block(parts, precision)) to the bit, without the moments in between.
+void append_block(BlockMoments& block, std::span<const SampleView> parts, Precision precision);
+
 // Whether the vectors have the sizes that moments of this many columns have.
 bool is_block_moments(const BlockMoments& block, std::ptrdiff_t n_columns);
 
-double scatter_at(const BlockMoments& block, std::ptrdiff_t i, std::ptrdiff_t j);
+// The scatter as a full matrix, D x D.
+void unpack_scatter(const BlockMoments& block, MatrixView<double> scatter);
 
 }  // namespace crossphase::cpu

@@ -24,12 +24,13 @@ namespace crossphase::cpu {
 class CrossMoments {
   public:
     // first_row: the absolute position of the first row that update() will bring.
-    CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row);
+    CrossMoments(std::ptrdiff_t n_columns, std::ptrdiff_t first_row, Precision precision);
 
     // Takes the next rows: the columns of `parts` side by side, n_columns in all. Values must be finite.
     void update(std::span<const SampleView> parts, int n_threads);
 
-    // Takes over the rows of `other`. Throws std::invalid_argument, changing nothing, if both hold the same row.
+    // Takes over the rows of `other`. Throws std::invalid_argument, changing nothing, if both hold the same row or they
+    // differ in their precision.
     void merge(const CrossMoments& other);
 
     std::ptrdiff_t n_samples() const;
@@ -50,6 +51,7 @@ class CrossMoments {
     struct Snapshot {
         std::ptrdiff_t n_columns;
         std::ptrdiff_t next_row;
+        Precision precision;
         std::map<std::ptrdiff_t, Tree> trees;         // by number of their first block
         std::map<std::ptrdiff_t, Rows> partial_rows;  // by position of their first row; each within one block
     };
@@ -67,6 +69,7 @@ class CrossMoments {
 
     std::ptrdiff_t n_columns_;
     std::ptrdiff_t next_row_;
+    Precision precision_;
     std::map<std::ptrdiff_t, Tree> trees_;
     std::map<std::ptrdiff_t, Rows> partial_rows_;
     mutable std::mutex mutex_;  // Python threads may share an object

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossphase.atomic_file import replace_file
 from crossphase.errors import InputValueError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ JsonOption = Annotated[
     typer.Option("--json", metavar="FILE|-", help="Write the result as JSON; - prints it instead of the table."),
 ]
 PLOT_FORMATS = (".png", ".svg", ".pdf")
-
-
-class OutputError(Exception):
-    """A result could not be written; the message says where and why."""
 
 
 def check_targets(
@@ -45,21 +41,26 @@ def check_targets(
     if html is not None:
         targets.append(("--html", html, (".html",)))
     for option, target, endings in targets:
-        if target.is_dir():
-            raise InputValueError(f"{option} must name a file; {target} is a directory.")
-        if target.suffix not in endings:
-            raise InputValueError(f"{option} must end in {', '.join(endings)}; got {target}.")
-        folder = target.resolve().parent
-        if not folder.is_dir():
-            raise InputValueError(f"{option}: the folder {folder} does not exist; create it first.")
-        if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
-            raise InputValueError(f"{option}: {target} cannot be written to.")
-        if target.exists() and not target.is_file():
-            raise InputValueError(f"{option}: {target} is not a regular file.")
-        if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
-            raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
+        check_target(option, target, endings, inputs)
     if plot is not None:
         _require_matplotlib()
+
+
+def check_target(option: str, target: Path, endings: tuple[str, ...], inputs: Sequence[Path] = ()) -> None:
+    """Refuse one file that cannot or should not be written."""
+    if target.is_dir():
+        raise InputValueError(f"{option} must name a file; {target} is a directory.")
+    if target.suffix not in endings:
+        raise InputValueError(f"{option} must end in {', '.join(endings)}; got {target}.")
+    folder = target.resolve().parent
+    if not folder.is_dir():
+        raise InputValueError(f"{option}: the folder {folder} does not exist; create it first.")
+    if not os.access(folder, os.W_OK) or (target.exists() and not os.access(target, os.W_OK)):
+        raise InputValueError(f"{option}: {target} cannot be written to.")
+    if target.exists() and not target.is_file():
+        raise InputValueError(f"{option}: {target} is not a regular file.")
+    if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
+        raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
 
 
 def write_json(text: str, target: str) -> None:
@@ -77,28 +78,8 @@ def write_plot(figure: Figure, target: Path) -> None:
 
 
 def write_file(content: bytes, target: Path) -> None:
-    """Write beside the target, flush to disk, rename: whoever looks sees the old file or the new one, whole.
-
-    A symbolic link stays one; the file it points to is replaced.
-    """
-    target = target.resolve()
-    try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.chmod(target.stat().st_mode if target.exists() else 0o666 & ~_umask())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"{target} could not be written ({error.strerror}); an older file there is unchanged."
-        ) from error
+    with replace_file(target) as stream:
+        stream.write(content)
 
 
 def _require_matplotlib() -> None:
@@ -106,9 +87,3 @@ def _require_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError as error:
         raise ImportError('--plot needs matplotlib: pip install "crossphase[report]"') from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

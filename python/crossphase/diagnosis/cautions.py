@@ -16,7 +16,7 @@ from crossphase.pair import PreparedPair, PreparedView
 from crossphase.pairing import PairingAudit
 from crossphase.reference.moments import to_float64
 from crossphase.shared_signal import SharedSignal
-from crossphase.subspace import SubspaceAnalysis
+from crossphase.subspace import HEAVY, SubspaceAnalysis
 
 _VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
 _FEW_GROUPS = 20  # a variance estimated from fewer errs by a third and more
@@ -73,7 +73,7 @@ def statistical_cautions(
     ]
     for view, cov in ((pair.x, pair.covariances.cov_xx), (pair.y, pair.covariances.cov_yy)):
         found += _about_scales(view, np.diag(cov), options)
-        found += _about_outliers(view)
+        found += _about_outliers(view, pair.n_samples, None)
     return found
 
 
@@ -86,10 +86,14 @@ def subspace_cautions(
     *,
     n_groups: int | None,
     is_rehearsed: bool,
+    positions: np.ndarray | None,
 ) -> list[DiagnosisWarning]:
-    """Why the numbers of the subspace method may mean less than they seem to, and what is wrong with the rows."""
+    """Why the numbers of the subspace method may mean less than they seem to, and what is wrong with the rows.
+
+    `positions`: of the rows that the views hold, where these are a sample.
+    """
     found: list[DiagnosisWarning] = []
-    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
+    n, p, q = pair.n_samples, pair.x.n_prepared, pair.y.n_prepared
     if pairing is not None:
         if not pairing.is_intact:
             found.append(DiagnosisWarning(f"pairing_{pairing.verdict}", pairing.reason))
@@ -98,8 +102,8 @@ def subspace_cautions(
         found.append(
             DiagnosisWarning(
                 "no_shared_signal",
-                f"The views correlate no more than chance (p = {shared.p_values[0]:.2g}); with {n} pairs a correlation below "
-                f"about {shared.smallest_detectable:.2g} would not show.",
+                f"The views correlate no more than chance (p = {shared.p_values[0]:.2g}); with {shared.n_samples} pairs a "
+                f"correlation below about {shared.smallest_detectable:.2g} would not show.",
             )
         )
     if not subspace.n_directions:
@@ -135,6 +139,15 @@ def subspace_cautions(
                 "less weight.",
             )
         )
+    elif subspace.excess_noise > HEAVY:
+        found.append(
+            DiagnosisWarning(
+                "heavy_tails_not_reweighted",
+                f"Rows are so unequal that they count as {n / subspace.excess_noise:.0f} equal ones: the intervals are that much "
+                "wider. Outlying rows cannot be given less weight once all are summed; a diagnosis of so many rows as fit into "
+                "memory does that.",
+            )
+        )
     if n_groups is not None and n_groups < _FEW_GROUPS:
         found.append(
             DiagnosisWarning(
@@ -158,7 +171,7 @@ def subspace_cautions(
             )
         )
     if not is_rehearsed:
-        units = "" if n_groups is None else f" of {n_groups} groups"
+        units = " in the sample" if pair.is_sampled else "" if n_groups is None else f" of {n_groups} groups"
         found.append(
             DiagnosisWarning(
                 "not_rehearsed",
@@ -168,7 +181,7 @@ def subspace_cautions(
         )
     for view in (pair.x, pair.y):
         found += _about_unequal_scales(view)
-        found += _about_outliers(view)
+        found += _about_outliers(view, pair.n_samples, positions)
     return found
 
 
@@ -204,7 +217,7 @@ def _about_scaling(pair: PreparedPair, subspace: SubspaceAnalysis) -> list[Diagn
 
 def _about_sizes(pair: PreparedPair, smallest_signal: float, null_level: float) -> list[DiagnosisWarning]:
     found = []
-    n, n_prepared = pair.x.samples.n_samples, pair.x.n_prepared + pair.y.n_prepared
+    n, n_prepared = pair.n_samples, pair.x.n_prepared + pair.y.n_prepared
     if n < 10 * n_prepared:
         found.append(
             DiagnosisWarning(
@@ -288,22 +301,23 @@ def _about_unequal_scales(view: PreparedView) -> list[DiagnosisWarning]:
     ]
 
 
-def _about_outliers(view: PreparedView) -> list[DiagnosisWarning]:
+def _about_outliers(view: PreparedView, n_samples: int, positions: np.ndarray | None) -> list[DiagnosisWarning]:
     """One row that carries much of a view's variance decides its correlations alone."""
-    largest, row, total = 0.0, 0, 0.0
+    largest, row = 0.0, 0
+    total = float((n_samples - 1) * len(view.kept))  # of all rows, each column having unit variance
     n_rows = max(1, _VALUES_AT_A_TIME // view.samples.n_features)
     for start in range(0, view.samples.n_samples, n_rows):
         part = to_float64(view.samples.values[start : start + n_rows])[:, view.kept]
         energy = np.square((part - view.mean[view.kept]) / view.deviations).sum(axis=1)
-        total += float(energy.sum())
         if energy.max() > largest:
             largest, row = float(energy.max()), start + int(energy.argmax())
-    if largest < _OUTLIER_SHARE * total or largest < _OUTLIER_FACTOR * total / view.samples.n_samples:
+    if largest < _OUTLIER_SHARE * total or largest < _OUTLIER_FACTOR * total / n_samples:
         return []
+    position = row if positions is None else positions[row]
     return [
         DiagnosisWarning(
             "outlying_row",
-            f"{view.samples.name}: row {row} alone carries {largest / total:.0%} of the variance (columns scaled to unit "
+            f"{view.samples.name}: row {position} alone carries {largest / total:.0%} of the variance (columns scaled to unit "
             "variance); check it, correlations follow it.",
         )
     ]

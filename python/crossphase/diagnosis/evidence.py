@@ -22,6 +22,7 @@ from crossphase.labels import LabelMatrix
 from crossphase.objectives import Objective
 from crossphase.pair import PreparedPair
 from crossphase.pairing import PairingAudit, PairingVerdict, audit_pairing
+from crossphase.pairing.audit import at_positions
 from crossphase.phase_parameters import PhaseParameters
 from crossphase.principal_scores import principal_scores
 from crossphase.regimes import Regime, classify
@@ -30,7 +31,7 @@ from crossphase.samples import Samples
 from crossphase.shared_signal import SharedSignal, checked_options, count_in_scores
 from crossphase.signals import SignalRule
 from crossphase.spectra import null_correlations
-from crossphase.subspace import OperatorAnalysis, SubspaceAnalysis, analyse_subspace
+from crossphase.subspace import LabelMoments, OperatorAnalysis, SubspaceAnalysis, analyse_subspace
 
 _LOG = logging.getLogger(__name__)
 _LABEL_BUDGETS = (100, 300)
@@ -97,7 +98,7 @@ def evidence_from_components(
     )
     recoveries = {Objective.ALIGN: ca, Objective.PREDICT_Y_FROM_X: cp, Objective.PREDICT_X_FROM_Y: cp_reverse}
     composite = derive_composite(components, rule)
-    nulls = null_correlations(pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared)
+    nulls = null_correlations(pair.n_samples, pair.x.n_prepared, pair.y.n_prepared)
     return Evidence(
         regime=classify(ca.delta, cp.delta),
         regime_reverse=classify(ca.delta, cp_reverse.delta),
@@ -128,6 +129,8 @@ def evidence_from_subspace(
     signal_labels: LabelMatrix,
     groups: np.ndarray | None,
     *,
+    label_moments: LabelMoments | None,
+    positions: np.ndarray | None,
     at_use: AtUse,
     rehearse: bool,
     audit: bool,
@@ -135,7 +138,11 @@ def evidence_from_subspace(
     n_threads: int,
     backend: str | None,
 ) -> Evidence:
-    """By the subspace that the labels define, with what else there is to know before training."""
+    """By the subspace that the labels define, with what else there is to know before training.
+
+    Rows are those that the pair's views hold; `positions` are theirs among all, where these are a sample, and `label_moments`
+    those of all.
+    """
     x, y = pair.x.samples, pair.y.samples
     _LOG.info("separation ratios, pairing, rehearsal; %d label columns", labels.n_columns)
     # Side by side, since each has stretches that one core must do alone; wide views one after the other, for their memory.
@@ -168,12 +175,13 @@ def evidence_from_subspace(
             signal_labels.values,
             signal_labels.is_labelled,
             groups,
+            label_moments=label_moments,
             seed=seed,
             n_threads=share,
             backend=backend,
         )
         tested = submit(_test_shared_signal, x, y, groups, seed, share) if is_tested else None
-        audited = submit(audit_pairing, x.array, y.array, groups=groups, rng=seed, n_threads=share) if audit else None
+        audited = submit(_audit, x, y, groups, positions, seed, share) if audit else None
         subspace = analysed.result()
         shared = None if tested is None else tested.result()
         pairing = None if audited is None else audited.result()
@@ -203,11 +211,12 @@ def evidence_from_subspace(
                 pairing,
                 n_groups=None if groups is None else len(np.unique(groups)),
                 is_rehearsed=is_rehearsed,
+                positions=positions,
             )
         ),
         regime_probabilities=subspace.regime_probabilities if subspace.n_directions else None,
         regime_probabilities_reverse=subspace.regime_probabilities_reverse if subspace.n_directions else None,
-        n_pairs_to_decide=_n_pairs_to_decide((ca, cp), x.n_samples),
+        n_pairs_to_decide=_n_pairs_to_decide((ca, cp), pair.n_samples),
         subspace=subspace,
         rehearsal=rehearsal,
         shared_signal=shared,
@@ -220,6 +229,21 @@ def _then_return_memory(task: Callable[..., Any], *arguments: Any, **options: An
         return task(*arguments, **options)
     finally:
         _core.return_freed_memory()
+
+
+def _audit(
+    x: Samples,
+    y: Samples,
+    groups: np.ndarray | None,
+    positions: np.ndarray | None,
+    seed: np.random.SeedSequence,
+    n_threads: int,
+) -> PairingAudit:
+    if positions is None:
+        return audit_pairing(x.array, y.array, groups=groups, rng=seed, n_threads=n_threads)
+    # Rows side by side in a sample are not side by side in the data: what is shifted there does not show here.
+    audited = audit_pairing(x.array, y.array, groups=groups, max_shift=0, rng=seed, n_threads=n_threads)
+    return at_positions(audited, positions)
 
 
 def _test_shared_signal(

@@ -40,7 +40,7 @@ def require_several_groups(codes: np.ndarray) -> None:
 
 
 def require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None, int | None]) -> None:
-    n, p, q = pair.x.samples.n_samples, pair.x.n_prepared, pair.y.n_prepared
+    n, p, q = pair.n_samples, pair.x.n_prepared, pair.y.n_prepared
     if p + q < n - 1:
         return
     n_exact = p + q - (n - 1)

@@ -239,6 +239,8 @@ def _input(d: Diagnosis) -> str:
         kept = [str(side) if side is not None else "all" for side in (d.settings.reduce_x, d.settings.reduce_y)]
         steps.append(f"reduced to {kept[0]} + {kept[1]} principal components")
     how = f"method {d.settings.method}"
+    if d.settings.n_sample_rows is not None:
+        how += f", summed in one pass ({d.settings.precision}), with a sample of {d.settings.n_sample_rows} rows"
     if d.settings.components is not None and d.components is not None:
         options = d.settings.components
         how += f"/{d.settings.signal_rule}, {len(d.components.cca.spectrum)} components, {options.n_permutations} permutations"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,23 @@ def audit_pairing(
         n_examined=blocks.n_rows,
         n_permutations=n_permutations,
     )
+
+
+def at_positions(audit: PairingAudit, positions: np.ndarray) -> PairingAudit:
+    """The audit of a sample of rows, in ascending order, with every row it names by its position among all."""
+
+    def moved(pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((int(positions[row]), int(positions[earlier])) for row, earlier in pairs)
+
+    found = audit.duplicates
+    duplicates = replace(
+        found, first_x=moved(found.first_x), first_y=moved(found.first_y), first_both=moved(found.first_both)
+    )
+    suspicious = tuple(
+        replace(rows, start=int(positions[rows.start]), stop=int(positions[rows.stop - 1]) + 1)
+        for rows in audit.suspicious_rows
+    )
+    return replace(audit, suspicious_rows=suspicious, duplicates=duplicates, warnings=_about_duplicates(duplicates))
 
 
 def _require_equal_ids(ids_x: Any, ids_y: Any, n_samples: int) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 class CrossMoments:
     """Rows [X Y labels] at absolute positions; moments of all of them, in float64."""
 
-    def __init__(self, n_columns: int, first_row: int) -> None:
+    def __init__(self, n_columns: int, first_row: int, precision: Any) -> None:
+        """`precision` says what the compiled backends may round; here nothing is."""
         self._n_columns = n_columns
         self._next_row = first_row
         self._rows: dict[int, np.ndarray] = {}  # by position

@@ -17,6 +17,7 @@ from crossphase.pair import PreparedPair
 from crossphase.phase_parameters import PhaseParameters
 from crossphase.regimes import Regime
 from crossphase.subspace.fit import FittedValues, fit_values
+from crossphase.subspace.label_moments import LabelMoments
 from crossphase.subspace.label_space import LabelSpace, find_label_space
 from crossphase.subspace.populations import CoherencePopulation, Population, PredictionPopulation
 from crossphase.subspace.simulation import WishartDraws
@@ -112,6 +113,7 @@ def analyse_subspace(
     is_labelled: np.ndarray,
     groups: np.ndarray | None = None,
     *,
+    label_moments: LabelMoments | None = None,
     seed: np.random.SeedSequence,
     n_threads: int,
     backend: str | None = None,
@@ -120,13 +122,17 @@ def analyse_subspace(
 
     Parameters
     ----------
-    labels : array, shape (n_samples, n_columns)
-        Numeric; rows without labels hold anything finite.
-    is_labelled : array of bool, shape (n_samples,)
-    groups : array of int, shape (n_samples,), optional
+    labels : array, shape (n_rows, n_columns)
+        Of the rows that the pair's views hold. Numeric; rows without labels hold anything finite.
+    is_labelled : array of bool, shape (n_rows,)
+    groups : array of int, shape (n_rows,), optional
         Rows of one group depend on each other; they count as fewer.
+    label_moments : LabelMoments, optional
+        Where labels of more rows than the views hold were summed.
     """
-    statistics = pair_statistics(pair, labels, is_labelled, groups, n_threads=n_threads, backend=backend)
+    statistics = pair_statistics(
+        pair, labels, is_labelled, groups, label_moments=label_moments, n_threads=n_threads, backend=backend
+    )
     with single_threaded_blas():
         space = find_label_space(
             statistics.labels_x, statistics.labels_y, statistics.rows, float(np.sum(statistics.coherence**2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,16 +10,17 @@ import numpy as np
 from crossphase._threads import single_threaded_blas
 from crossphase.covariances import Covariances
 from crossphase.moments import CrossMoments
-from crossphase.pair import PreparedPair, PreparedView
+from crossphase.pair import PreparedPair
 from crossphase.reference.moments import to_float64
 from crossphase.samples import Samples
+from crossphase.subspace.label_moments import LabelMoments
 from crossphase.subspace.label_space import ViewLabels
 from crossphase.subspace.separation import RowCounts
+from crossphase.subspace.weighted_rows import blocks_of_rows, weighted_rows
 
-_VALUES_AT_A_TIME = 1 << 20  # converted to float64 together: 8 MiB
 _MOST_LEVERAGE_ROWS = 20_000  # evenly spaced; more would not change a mean over rows
 _MOST_LEVERAGE_VALUES = 1 << 22  # of the wider view: 32 MiB
-_HEAVY = 1.1  # excess noise from which heavy-tailed rows are down-weighted
+HEAVY = 1.1  # excess noise from which heavy-tailed rows are down-weighted
 _N_REWEIGHTINGS = 2
 _ROWS_PER_LABEL = 10  # labelled rows that every label direction has at least
 
@@ -53,17 +53,21 @@ def pair_statistics(
     is_labelled: np.ndarray,
     groups: np.ndarray | None,
     *,
+    label_moments: LabelMoments | None = None,
     n_threads: int,
     backend: str | None,
 ) -> PairStatistics:
-    """Statistics of a prepared pair; rows with heavy tails are given less weight first.
+    """Statistics of a prepared pair; rows with heavy tails are given less weight first, if the views hold all of them.
 
     Parameters
     ----------
-    labels : array, shape (n_samples, n_columns)
-    is_labelled : array of bool, shape (n_samples,)
-    groups : array of int, shape (n_samples,), optional
+    labels : array, shape (n_rows, n_columns)
+        Of the rows that the views hold.
+    is_labelled : array of bool, shape (n_rows,)
+    groups : array of int, shape (n_rows,), optional
         Rows of one group depend on each other.
+    label_moments : LabelMoments, optional
+        Where labels of more rows than the views hold were summed. Default: of those that they hold.
 
     Notes
     -----
@@ -78,17 +82,22 @@ def pair_statistics(
         covariances = pair.covariances
         whitened = _whiten(covariances)
         excess = _excess_noise(
-            _squared_lengths(_weighted(pair.x, rows, weights), whitened.lower_x),
-            _squared_lengths(_weighted(pair.y, rows, weights), whitened.lower_y),
+            _squared_lengths(weighted_rows(pair.x, rows, weights), whitened.lower_x),
+            _squared_lengths(weighted_rows(pair.y, rows, weights), whitened.lower_y),
             whitened.coherence,
         )
-        is_heavy = excess > _HEAVY
-        if is_heavy:
+        # Weights for rows that were summed before cannot enter the sums any more.
+        is_reweighted = excess > HEAVY and not pair.is_sampled
+        if is_reweighted:
             for _ in range(_N_REWEIGHTINGS):
                 weights = _reweighted(pair, covariances, weights)
                 covariances = _weighted_covariances(pair, weights, n_threads, backend)
             weights, covariances = _in_units_of(pair.covariances, weights, covariances)
-        return _statistics(pair, covariances, weights, labels, is_labelled, groups, rows, excess, is_heavy)
+        if label_moments is None:
+            label_moments = LabelMoments.from_rows(pair, labels, is_labelled, weights)
+        return _statistics(
+            pair, covariances, weights, labels, is_labelled, groups, label_moments, rows, excess, is_reweighted
+        )
 
 
 def _statistics(
@@ -98,46 +107,46 @@ def _statistics(
     labels: np.ndarray,
     is_labelled: np.ndarray,
     groups: np.ndarray | None,
+    label_moments: LabelMoments,
     rows: np.ndarray,
     excess: float,
-    is_heavy: bool,
+    is_reweighted: bool,
 ) -> PairStatistics:
     from scipy.linalg import solve_triangular  # noqa: PLC0415
 
-    n = pair.x.samples.n_samples
-    n_labelled = int(is_labelled.sum())
+    n_labelled = label_moments.n_labelled
     lower_x, lower_y, prediction, coherence = _whiten(covariances)
     prediction_reverse = solve_triangular(lower_y, covariances.cov_xy.T, lower=True)
 
-    label_mean = np.average(labels[is_labelled], axis=0, weights=weights[is_labelled])
-    centred = np.where(is_labelled[:, None], labels - label_mean, 0.0) * np.sqrt(weights)[:, None]
     p, q = coherence.shape
     most = max(n_labelled // _ROWS_PER_LABEL, (n_labelled - max(p, q)) // 2, 1)
-    whitener = _whitener(centred.T @ centred / n_labelled, most)
-    white_labels = centred @ whitener
-    raw_x, raw_y = (_cross_with_labels(view, weights, white_labels, is_labelled) for view in (pair.x, pair.y))
-    known = rows[is_labelled[rows]]
+    whitener = _whitener(label_moments.cov, most)
+    raw_x, raw_y = label_moments.cross_x @ whitener, label_moments.cross_y @ whitener
+
+    def white_labels(rows: np.ndarray) -> np.ndarray:
+        return np.asarray((labels[rows] - label_moments.mean) * np.sqrt(weights[rows])[:, None] @ whitener)
+
+    at_known = is_labelled[rows]
+    labels_of_known = white_labels(rows[at_known])
     views: list[ViewLabels] = []
     leverages: list[np.ndarray] = []
     for view, lower, raw in ((pair.x, lower_x, raw_x), (pair.y, lower_y, raw_y)):
-        whitened = solve_triangular(lower, _weighted(view, rows, weights).T, lower=True).T
+        whitened = solve_triangular(lower, weighted_rows(view, rows, weights).T, lower=True).T
         leverage = np.square(whitened).sum(axis=1)
         leverages.append(leverage)
         covariance = solve_triangular(lower, raw, lower=True)
-        at_known = is_labelled[rows]
-        residual = white_labels[known] - whitened[at_known] @ covariance
-        weighted = residual * (leverage[at_known] / leverage.mean())[:, None]
-        views.append(ViewLabels(covariance, weighted.T @ residual / len(known), residual.T @ residual / len(known)))
+        residual = labels_of_known - whitened[at_known] @ covariance
+        views.append(_view_labels(covariance, residual, leverage[at_known] / leverage.mean()))
     noise = max(1.0, _excess_noise(leverages[0], leverages[1], coherence))
     effects = _NO_EFFECTS
     if groups is not None:
         members = _rows_of_groups(groups, len(rows))
         x, y = (
-            solve_triangular(lower, _weighted(view, members, weights).T, lower=True).T
+            solve_triangular(lower, weighted_rows(view, members, weights).T, lower=True).T
             for view, lower in ((pair.x, lower_x), (pair.y, lower_y))
         )
-        effects = _design_effects(x, y, white_labels[members], is_labelled[members], groups[members], views)
-    pairs = n / (noise * effects.coherence)
+        effects = _design_effects(x, y, white_labels(members), is_labelled[members], groups[members], views)
+    pairs = pair.n_samples / (noise * effects.coherence)
     return PairStatistics(
         coherence=coherence,
         prediction=prediction,
@@ -152,25 +161,21 @@ def _statistics(
         label_whitener=whitener,
         rows=RowCounts(pairs, min(n_labelled / (noise * effects.labels), pairs)),
         excess_noise=excess,
-        is_reweighted=is_heavy,
+        is_reweighted=is_reweighted,
     )
+
+
+def _view_labels(covariance: np.ndarray, residual: np.ndarray, relative_leverage: np.ndarray) -> ViewLabels:
+    """Of residuals at labelled rows of a sample, in which there may be none: then rows are taken to be equal."""
+    if not len(residual):
+        return ViewLabels(covariance, np.eye(residual.shape[1]), np.eye(residual.shape[1]))
+    weighted = residual * relative_leverage[:, None]
+    return ViewLabels(covariance, weighted.T @ residual / len(residual), residual.T @ residual / len(residual))
 
 
 def _leverage_rows(n: int, n_features: int) -> np.ndarray:
     most = min(_MOST_LEVERAGE_ROWS, max(_MOST_LEVERAGE_VALUES // n_features, 2 * n_features))
     return np.arange(0, n, max(1, -(-n // most)))
-
-
-def _weighted(view: PreparedView, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Prepared features of `rows`, each times the root of its weight, about the mean of all rows."""
-    return np.asarray(view.features(to_float64(view.samples.values[rows])) * np.sqrt(weights[rows])[:, None])
-
-
-def _blocks(view: PreparedView) -> Iterator[np.ndarray]:
-    n = view.samples.n_samples
-    size = max(1, _VALUES_AT_A_TIME // view.samples.n_features)
-    for first in range(0, n, size):
-        yield np.arange(first, min(first + size, n))
 
 
 def _squared_lengths(rows: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -271,7 +276,7 @@ def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarra
     squares = np.zeros(n)
     for view, cov in ((pair.x, covariances.cov_xx), (pair.y, covariances.cov_yy)):
         lower = np.linalg.cholesky(cov)
-        for rows in _blocks(view):
+        for rows in blocks_of_rows(view):
             features = view.features(to_float64(view.samples.values[rows]))
             squares_here = _squared_lengths(features, lower)
             # A row's own pull on the covariance shortens it; without the row it would be this long.
@@ -280,9 +285,9 @@ def _reweighted(pair: PreparedPair, covariances: Covariances, weights: np.ndarra
 
 
 def _weighted_covariances(pair: PreparedPair, weights: np.ndarray, n_threads: int, backend: str | None) -> Covariances:
-    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, n_threads=n_threads, backend=backend)
-    for rows in _blocks(pair.x if pair.x.samples.n_features > pair.y.samples.n_features else pair.y):
-        parts = (_weighted(pair.x, rows, weights), _weighted(pair.y, rows, weights))
+    moments = CrossMoments(pair.x.n_prepared, pair.y.n_prepared, precision="f64", n_threads=n_threads, backend=backend)
+    for rows in blocks_of_rows(pair.x, pair.y):
+        parts = (weighted_rows(pair.x, rows, weights), weighted_rows(pair.y, rows, weights))
         moments._update_checked([Samples(part, "") for part in parts])
     return Covariances(moments.cov_xx, moments.cov_yy, moments.cov_xy)
 
@@ -304,14 +309,3 @@ def _whitener(cov: np.ndarray, most: int) -> np.ndarray:
     kept = values > 1e-9 * values[-1]
     kept[: max(len(values) - most, 0)] = False
     return np.asarray(vectors[:, kept] / np.sqrt(values[kept]))
-
-
-def _cross_with_labels(
-    view: PreparedView, weights: np.ndarray, white_labels: np.ndarray, is_labelled: np.ndarray
-) -> np.ndarray:
-    total = np.zeros((view.n_prepared, white_labels.shape[1]))
-    for rows in _blocks(view):
-        known = rows[is_labelled[rows]]
-        if len(known):
-            total += _weighted(view, known, weights).T @ white_labels[known]
-    return total / int(is_labelled.sum())
