@@ -18,7 +18,7 @@ from dataclasses import asdict
 from math import isnan
 from pathlib import Path
 
-from peer_rows import machine, moments, ridge_cv, spectra, streaming
+from peer_rows import machine, moments, ridge_cv, spectra, streaming, whitening
 from peer_rows.measure import PeerMissingError, PeerRow, not_measured, two_threads
 
 RESULTS = Path(__file__).parent / "results" / "peers.json"
@@ -31,6 +31,10 @@ TARGETS: dict[str, Callable[[bool], Iterable[PeerRow]]] = {
     "1d": moments.without_matrix_units,
     "1e": moments.merged_and_off_centre,
     "1f": streaming.memory_mapped_stream,
+    "2a": whitening.exact_roots,
+    "2b": whitening.cholesky,
+    "2c": whitening.roots_of_larger,
+    "2e": whitening.ill_conditioned,
     "3a": spectra.leading,
     "3b": spectra.full,
     "4a": ridge_cv.against_published_loop,

@@ -11,7 +11,7 @@ import pytest
 from crossphase import BackendUnavailableError, InputValueError, _core, reference
 from crossphase._backends import _REGISTRY, BACKENDS, select
 
-KINDS = _core.cpu.WhiteningKind
+KINDS, METHODS = _core.cpu.WhiteningKind, _core.cpu.WhiteningMethod
 CALLS = {  # operation: keyword arguments that every implementation takes
     "component_r2": {
         "scores": np.arange(12.0).reshape(6, 2) ** 2,
@@ -33,7 +33,14 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "scores": np.empty((3, 2)),
         "n_threads": 1,
     },
-    "whitening": {"covs": np.diag([4.0, 1.0])[None], "kind": KINDS.zca, "ridge": 0.0, "rcond": 0.0, "n_threads": 1},
+    "whitening": {
+        "covs": np.diag([4.0, 1.0])[None],
+        "kind": KINDS.zca,
+        "method": METHODS.eigh,
+        "ridge": 0.0,
+        "rcond": 0.0,
+        "n_threads": 1,
+    },
 }
 
 

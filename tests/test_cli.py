@@ -84,6 +84,9 @@ def test_options_reach_the_library(files):
     settings = json.loads(done.stdout)["settings"]
     assert settings == {
         "method": "components",
+        "source": "memory",
+        "precision": "f64",
+        "n_sample_rows": None,
         "standardize": True,
         "reduce_x": 20,
         "reduce_y": 20,
@@ -98,6 +101,7 @@ def test_options_reach_the_library(files):
 
 def test_options_of_the_default_method_reach_the_library(files):
     np.save(files / "groups.npy", np.arange(2000) // 2)
+    np.save(files / "batch.npy", np.arange(2000) % 3)
     done = run(
         *("diagnose", files / "x.npy", files / "y.npy", "--labels", files / "labels.npy", "--json", "-"),
         *(
@@ -105,6 +109,8 @@ def test_options_of_the_default_method_reach_the_library(files):
             "x",
             "--groups",
             files / "groups.npy",
+            "--nuisance-labels",
+            files / "batch.npy",
             "--rng",
             3,
             "--reduce",
@@ -116,12 +122,15 @@ def test_options_of_the_default_method_reach_the_library(files):
     found = json.loads(done.stdout)
     assert found["settings"] == {
         "method": "subspace",
+        "source": "memory",
+        "precision": "f64",
+        "n_sample_rows": None,
         "standardize": False,
         "reduce_x": 20,
         "reduce_y": None,
         "at_use": "x",
         "has_groups": True,
-        "has_nuisance_labels": False,
+        "has_nuisance_labels": True,
         "seed": "3",
         "signal_rule": None,
         "components": None,
@@ -181,7 +190,7 @@ def test_several_label_files(files):
     ("arguments", "sentence"),
     [
         (["nothing.npy", "y.npy", "--labels", "labels.npy"], "error: X: no such file: nothing.npy"),
-        (["x.npy", ".", "--labels", "labels.npy"], "error: Y must be a file; . is a directory."),
+        (["x.npy", "folder", "--labels", "labels.npy"], "error: Y: folder is a directory without row files"),
         (["x.npy", "empty.npy", "--labels", "labels.npy"], "error: Y: empty.npy is empty (0 bytes)."),
         (["objects.npy", "y.npy", "--labels", "labels.npy"], "error: X: objects.npy holds pickled Python objects"),
         (["nan.npy", "y.npy", "--labels", "labels.npy"], "error: X must be finite; got nan at row 11, column 2"),
@@ -243,6 +252,7 @@ def test_several_label_files(files):
 def test_bad_input_is_one_sentence_and_exit_2(files, arguments, sentence):
     X, Y, _ = load_demo()
     (files / "empty.npy").touch()
+    (files / "folder").mkdir()
     np.save(files / "objects.npy", np.array([{}, 1], dtype=object), allow_pickle=True)
     np.save(files / "short.npy", Y[:-1])
     (files / "two.csv").write_text("donor,batch\n1,2\n")

@@ -379,7 +379,7 @@ def parquet_of_ragged_rows(folder):
     return folder / "x.parquet"
 
 
-@hostile("has no matrix of floating-point numbers", "pyarrow")
+@hostile("floating-point numbers only, or one column of lists of them; it has 1 such columns beside rows", "pyarrow")
 def parquet_of_strings(folder):
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import problems
 from crossphase import (
@@ -51,15 +52,16 @@ def part(first: int, stop: int) -> PairState:
 
 
 @settings(max_examples=150)
-@given(plan=problems.shard_plans())
-def test_bytes_do_not_depend_on_shards_threads_or_merge_order(plan: problems.ShardPlan) -> None:
+@given(plan=problems.shard_plans(), precision=st.sampled_from(["auto", "f64", "f32", "bf16x6", "bf16x3", "bf16"]))
+def test_bytes_do_not_depend_on_shards_threads_or_merge_order(plan: problems.ShardPlan, precision: str) -> None:
     n = max(plan.n, 60)
     data = pair(n)
     cuts = sorted({*plan.cuts[:-1], n})
     states = [
-        summarize_pair(*data, rows=(first, stop), n_threads=1 + stop % 3) for first, stop in itertools.pairwise(cuts)
+        summarize_pair(*data, rows=(first, stop), n_threads=1 + stop % 3, precision=precision)
+        for first, stop in itertools.pairwise(cuts)
     ]
-    expected = summarize_pair(*data).to_bytes()
+    expected = summarize_pair(*data, precision=precision).to_bytes()
     assert states[0].merge(*states[1:]).to_bytes() == expected
     for into, other in plan.merges:
         if max(into, other) < len(states):
@@ -180,6 +182,13 @@ def test_states_of_other_data_are_refused(data: tuple[object, ...], sentence: st
     with pytest.raises(InputValueError, match=f"cannot merge: one and other are of different data sets.*{sentence}"):
         merge_states([("one", first), ("other", summarize_pair(*data, rows=(1000, N)))])
     assert first.to_bytes() == before
+
+
+def test_another_precision_is_refused() -> None:
+    early, late = part(0, 1500), summarize_pair(X, Y, LABELS, rows=(1500, N), precision="f32")
+    assert (early.precision, late.precision, PairState.from_bytes(late.to_bytes()).precision) == ("f64", "f32", "f32")
+    with pytest.raises(InputValueError, match=r"this state has precision f64, state 1 f32\. Make both with"):
+        early.merge(late)
 
 
 def test_merges_of_other_things_are_refused(whole: PairState) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import row_files
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.readers import read_labels
 from crossphase.sources import RowSource, is_row_file, open_rows
 
 N_SAMPLES, N_FEATURES = 131, 5
@@ -109,6 +110,7 @@ def test_a_fork_reads_on_by_itself(tmp_path):
     spec = row_files.npz_deflated(tmp_path / "x", values)
     script = f"""
 import os, sys
+from crossphase.readers import read_labels
 from crossphase.sources import open_rows
 source = open_rows({str(spec)!r}, "X")
 source.read(0, 10)
@@ -180,6 +182,27 @@ def test_slices_and_nulls_of_arrow_are_respected(tmp_path):
     write(pa.array([[1.0, 2.0], None, [1.0, 2.0]]))
     with pytest.raises(InputValueError, match=r"X: row 1 of .* is missing"):
         open_rows(path, "X").read(0, 3)
+
+
+def test_tables_of_pandas_and_polars(tmp_path):
+    """Whatever these write by default: indices, lists without a size, string views, categories."""
+    pytest.importorskip("pyarrow")
+    import pandas as pd
+    import polars as pl
+
+    values = row_files.matrix(50, 4, "float32")
+    frame = pd.DataFrame(values, columns=list("abcd"), index=[f"row {i}" for i in range(50)])
+    frame.to_parquet(tmp_path / "columns.parquet")
+    pd.DataFrame({"id": range(50), "embedding": list(values)}).to_parquet(tmp_path / "lists.parquet")
+    frame.reset_index(drop=True).to_feather(tmp_path / "columns.feather")
+    kinds = pl.Series(["oak", "elm"] * 25, dtype=pl.Categorical)
+    table = pl.DataFrame({"embedding": pl.Series(values, dtype=pl.Array(pl.Float32, 4)), "kind": kinds})
+    table.write_parquet(tmp_path / "polars.parquet")
+    table.write_ipc(tmp_path / "polars.arrow")
+    for name in ("columns.parquet", "lists.parquet", "columns.feather", "polars.parquet", "polars.arrow"):
+        assert open_rows(tmp_path / name, "X").read(0, 50).tobytes() == values.tobytes()
+    for name in ("polars.parquet", "polars.arrow"):
+        assert read_labels(f"{tmp_path / name}::kind").tolist() == ["oak", "elm"] * 25
 
 
 def test_an_extension_type_is_read_as_what_it_is_stored_as(tmp_path):

@@ -101,6 +101,7 @@ def test_a_part_of_the_rows(files: Path) -> None:
     direct = CrossMoments(6, 4, first_row=1500).update(np.load(x)[1500:7001], np.load(y)[1500:7001])
     assert state.moments.cov_xy.tobytes() == direct.cov_xy.tobytes()
     assert state.dataset == summarize_pair(x, y, labels).dataset
+    assert summarize_pair(x, y, labels, rows=(7001, None)).row_ranges == [(7001, N)]
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
@@ -227,11 +228,16 @@ def test_rows_matched_by_name(files: Path) -> None:
     assert state.moments.to_bytes() == direct.to_bytes()
     assert np.array_equal(state.sample.Y, np.load(y)[rows][state.sample.positions])
     assert state.dataset.n_samples == N - 500
+    assert state.dataset.unmatched == (
+        f"8500 pairs matched by id, {8500 - is_labelled.sum()} of them without a label; left out: 500 rows of X, 70 of Y, "
+        f"{3000 - is_labelled.sum()} labels."
+    )
     assert state.dataset.n_labelled == is_labelled.sum()
     # Two lists of ids: the labels are those of the rows of X.
     known = summarize_pair(x, files / "y2.npy", [("even", "odd")[i % 2] for i in range(N)], ids=(ids_x, ids_y))
     assert np.array_equal(known.sample.labels[:, 1], rows[known.sample.positions] % 2)
     assert known.dataset.fingerprint_y == state.dataset.fingerprint_y
+    assert summarize_pair(x, y, ids=(ids_x, ids_x)).dataset.unmatched is None
     swapped = summarize_pair(x, files / "y2.npy", ids=(ids_x, ids_y[::-1]))
     assert swapped.dataset.fingerprint_y != state.dataset.fingerprint_y
 
@@ -367,6 +373,7 @@ def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -
         ((x, files / "z.npy", labels), {}, "is of another data set: Y differs in its content"),
         ((x, y), {}, "is of another data set: only one has labels"),
         ((x, y, labels), {"rows": (1000, N)}, "holds rows 0 to 4999; this pass is over rows 1000 to 8999"),
+        ((x, y, labels), {"precision": "f32"}, "has precision f64; this pass has f32"),
         ((x, y, labels), {"rows": (0, 4000)}, "holds rows 0 to 4999; this pass is over rows 0 to 3999"),
     ]
     for data, options, sentence in refused:
@@ -376,7 +383,7 @@ def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -
             summarize_pair(*data, checkpoint=checkpoint, **options)
         assert (checkpoint.read_bytes(), checkpoint.stat().st_mtime_ns) == before
     checkpoint.write_bytes(before[0][:-1])
-    with pytest.raises(InputValueError, match=f"{checkpoint} is damaged"):
+    with pytest.raises(InputValueError, match=f"checkpoint: {checkpoint} is damaged: .* It is unchanged; delete it"):
         summarize_pair(x, y, labels, checkpoint=checkpoint)
     assert checkpoint.read_bytes() == before[0][:-1]
 

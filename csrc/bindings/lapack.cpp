@@ -9,16 +9,15 @@
 namespace crossphase::bindings {
 namespace {
 
-// A routine of scipy.linalg.cython_lapack. The capsule's name is its C signature; a wrong number of arguments would be
-// a crash later, so it is compared now.
+// A routine of scipy.linalg.cython_lapack or cython_blas. The capsule's name is its C signature; a wrong number of
+// arguments would be a crash later, so it is compared now.
 template <typename Function>
 Function routine(const py::dict& capsules, const char* name, int n_arguments) {
     const py::capsule capsule = py::reinterpret_borrow<py::capsule>(capsules[name]);
     const std::string signature = capsule.name();
     const auto n_commas = std::count(signature.begin(), signature.end(), ',');
     if (n_commas + 1 != n_arguments) {
-        throw py::import_error("scipy.linalg.cython_lapack." + std::string(name) +
-                               " has an unexpected signature: " + signature);
+        throw py::import_error("SciPy's " + std::string(name) + " has an unexpected signature: " + signature);
     }
     return reinterpret_cast<Function>(capsule.get_pointer());
 }
@@ -30,10 +29,14 @@ void require_lapack() {
     if (is_set) {
         return;
     }
-    const py::dict capsules = py::module_::import("scipy.linalg.cython_lapack").attr("__pyx_capi__");
-    cpu::set_lapack(
-        {routine<cpu::Lapack::Syevd>(capsules, "dsyevd", 11), routine<cpu::Lapack::Syevr>(capsules, "dsyevr", 21),
-         routine<cpu::Lapack::Potrf>(capsules, "dpotrf", 5), routine<cpu::Lapack::Trtri>(capsules, "dtrtri", 6)});
+    const py::dict lapack = py::module_::import("scipy.linalg.cython_lapack").attr("__pyx_capi__");
+    const py::dict blas = py::module_::import("scipy.linalg.cython_blas").attr("__pyx_capi__");
+    cpu::set_lapack({routine<cpu::Lapack::Syevd>(lapack, "dsyevd", 11),
+                     routine<cpu::Lapack::Syevr>(lapack, "dsyevr", 21),
+                     routine<cpu::Lapack::Potrf>(lapack, "dpotrf", 5), routine<cpu::Lapack::Trtri>(lapack, "dtrtri", 6),
+                     routine<cpu::Lapack::Sytrd>(lapack, "dsytrd", 10), routine<cpu::Lapack::Gemm>(blas, "dgemm", 13),
+                     routine<cpu::Lapack::Symm>(blas, "dsymm", 12), routine<cpu::Lapack::Syrk>(blas, "dsyrk", 10),
+                     routine<cpu::Lapack::Syr2k>(blas, "dsyr2k", 12)});
     is_set = true;
 }
 

@@ -80,7 +80,7 @@ def prepare_pair(
     reduce : (int or None, int or None)
         Principal components to keep of X and of Y, after scaling.
     """
-    null_variance = _NULL_VARIANCE[moments.precision]
+    null_variance = null_variance_of(moments)
     view_x = _prepare_view(x, moments.mean_x, moments.cov_xx, standardize, reduce[0], null_variance)
     view_y = _prepare_view(y, moments.mean_y, moments.cov_yy, standardize, reduce[1], null_variance)
     by_n = (moments.n_samples - 1) / moments.n_samples
@@ -137,6 +137,11 @@ def _prepare_view(
 #           variance v by 1.3e-6 / v.
 # Each e is the largest of some million entries, four times a typical one, and the cutoffs stand 5 to 50 norms above zero.
 _NULL_VARIANCE = {"f64": 1e-10, "f32": 1e-5, "bf16x6": 1e-5, "bf16x3": 1e-4, "bf16": 1e-3}
+
+
+def null_variance_of(moments: CrossMoments) -> float:
+    """Variance of a direction, columns scaled to unit variance, below which it counts as null."""
+    return _NULL_VARIANCE[moments.precision]
 
 
 def _independent_directions(cov: np.ndarray, null_variance: float) -> np.ndarray:

@@ -38,6 +38,7 @@ class PairedDataset:
     fingerprint_x: str  # of sizes and contents; see `crossphase.sources.RowSource.fingerprint`
     fingerprint_y: str
     fingerprint_labels: str | None  # None without labels
+    unmatched: str | None  # what matching rows by id left out, as a sentence; None if nothing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,10 +236,10 @@ def difference(one: PairedDataset, other: PairedDataset) -> str | None:
                 return f"{view} differs in its {meaning}{values}"
     if one.n_samples != other.n_samples:
         return f"X and Y differ in their rows ({one.n_samples} and {other.n_samples})"
-    if one.fingerprint_labels != other.fingerprint_labels:
+    if (one.fingerprint_labels, one.n_labelled) != (other.fingerprint_labels, other.n_labelled):
         missing = None in (one.fingerprint_labels, other.fingerprint_labels)
         return "only one has labels" if missing else "the labels differ"
-    return None if one == other else "the labels differ in the rows that have one"
+    return None if one == other else "ids left out other rows"
 
 
 def _require_same_origin(one: PairState, other: PairState, name: str, other_name: str) -> None:

@@ -25,6 +25,7 @@ class PairedRows:
     x: RowSource
     y: RowSource
     labels: LabelEncoder | None
+    unmatched: str | None = None  # see `PairedDataset.unmatched`
 
     @property
     def n_samples(self) -> int:
@@ -52,6 +53,7 @@ class PairedRows:
             fingerprint_x=self.x.fingerprint(),
             fingerprint_y=self.y.fingerprint(),
             fingerprint_labels=None if self.labels is None else self.labels.fingerprint(),
+            unmatched=self.unmatched,
         )
 
     def label_rows(self, first: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +103,8 @@ def _matched(x: RowSource, y: RowSource, encoder: LabelEncoder | None, ids: Sequ
         match = match_rows(ids_x, ids_y, as_ids(ids[2], "ids_labels", encoder.n_samples))
         rows_labels = match.rows_x if match.rows_labels is None else match.rows_labels
     labels = None if encoder is None else encoder.take(rows_labels)
-    return PairedRows(MatchedRows(x, match.rows_x), MatchedRows(y, match.rows_y), labels)
+    unmatched = str(match) if match.n_dropped_x or match.n_dropped_y else None
+    return PairedRows(MatchedRows(x, match.rows_x), MatchedRows(y, match.rows_y), labels, unmatched)
 
 
 def _encoder(labels: Any) -> LabelEncoder | None:

@@ -196,4 +196,4 @@ def _checked(entry: Any, key: str, name: str) -> tuple[np.dtype[Any], tuple[int,
 
 
 def _damaged(name: str, how: str) -> InputValueError:
-    return InputValueError(f"{name} is damaged: {how}. Make it again, or take an older copy.")
+    return InputValueError(f"{name} is damaged: {how}.")

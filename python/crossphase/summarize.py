@@ -45,7 +45,7 @@ def summarize_pair(
     labels: Any = None,
     *,
     ids: Sequence[Any] | None = None,
-    rows: tuple[int, int] | None = None,
+    rows: tuple[int, int | None] | None = None,
     precision: str = "auto",
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every_s: float = 30.0,
@@ -64,7 +64,8 @@ def summarize_pair(
     ids : (ids_x, ids_y) or (ids_x, ids_y, ids_labels), optional
         Names of the rows, to match them by (`crossphase.match_rows`); rows keep the order of X.
     rows : (first, stop), optional
-        The part of the data set to read, for states that are made apart and merged. Labels are those of all rows still.
+        The part of the data set to read, to its end if `stop` is None, for states that are made apart and merged. Labels are
+        those of all rows still.
     precision : {"auto", "f64", "f32", "bf16x6", "bf16x3", "bf16"}
         Of the products of the moments; "auto" goes by the types of X and Y (`CrossMoments`).
     checkpoint : path, optional
@@ -95,8 +96,7 @@ def summarize_pair(
     reading = _Pass(pair, first, arithmetic, threads, backend)
     file = None if checkpoint is None else _usable_checkpoint(checkpoint, reading.moments)
     if file is not None and file.exists():
-        kept = PairState.load(file, n_threads=threads)
-        _require_resumable(kept, reading, stop, file)
+        kept = _resumable(file, reading, stop)
         if kept.row_ranges == [(first, stop)]:
             pair.require_unchanged()
             return kept
@@ -219,7 +219,7 @@ def _checked_rows(rows: Any, n_samples: int) -> tuple[int, int]:
     if not isinstance(rows, tuple | list) or len(rows) != 2:
         raise InputTypeError(f"rows must be (first, stop), two row numbers; got {rows!r}.")
     first = check_integer(rows[0], "rows[0]", least=0)
-    stop = check_integer(rows[1], "rows[1]", least=0)
+    stop = n_samples if rows[1] is None else check_integer(rows[1], "rows[1]", least=0)
     if not first < stop <= n_samples:
         raise InputValueError(
             f"rows must be (first, stop) with 0 <= first < stop <= {n_samples}, the rows of the data; got {first} and {stop}."
@@ -239,8 +239,13 @@ def _usable_checkpoint(checkpoint: str | os.PathLike[str], moments: CrossMoments
     return file
 
 
-def _require_resumable(kept: PairState, reading: _Pass, stop: int, file: Path) -> None:
-    """A checkpoint must be of this pass; otherwise it is left alone."""
+def _resumable(file: Path, reading: _Pass, stop: int) -> PairState:
+    """The state in a checkpoint, which must be of this pass; otherwise it is left alone."""
+    begin_anew = "It is unchanged; delete it, or choose another name."
+    try:
+        kept = PairState.load(file, n_threads=reading.n_threads)
+    except InputValueError as error:
+        raise InputValueError(f"checkpoint: {error} {begin_anew}") from error
     first = reading.first_row
     what = difference(kept.dataset, reading.dataset)
     if what is not None:
@@ -251,4 +256,5 @@ def _require_resumable(kept: PairState, reading: _Pass, stop: int, file: Path) -
         held = " and ".join(f"{start} to {end - 1}" for start, end in kept.row_ranges)
         what = f"holds rows {held}; this pass is over rows {first} to {stop - 1}"
     if what is not None:
-        raise InputValueError(f"checkpoint: {file} {what}. It is unchanged; delete it, or choose another name.")
+        raise InputValueError(f"checkpoint: {file} {what}. {begin_anew}")
+    return kept

@@ -1,5 +1,5 @@
-// What becomes of a block of rows on its way into the moments, up to the float64 products (panel_product.hpp): one table
-// of functions an instruction set, each compiled in its own translation unit with that set's flags.
+// What becomes of a block of rows on its way into the moments, up to the float64 products (panel_product.hpp): one
+// table of functions an instruction set, each compiled in its own translation unit with that set's flags.
 //
 // Columns are packed into panels of 32; a product of two panels is a 32 x 32 tile. Rows come in strips of 32, zeros
 // past the last row:

@@ -7,9 +7,10 @@
 
 namespace crossphase::cpu {
 
-namespace isa {
-struct BlockKernels;  // csrc/cpu/isa/block_kernels.hpp
-struct RidgeCvLoops;  // csrc/cpu/isa/ridge_cv_loops.hpp
+namespace isa {  // tables of functions, csrc/cpu/isa/
+struct BlockKernels;
+struct LaneKernels;
+struct RidgeCvLoops;
 }  // namespace isa
 
 // Columns per packed panel: one cache line of float64 twice, and one or two registers of every vector width.
@@ -23,9 +24,10 @@ struct InstructionSet {
     std::string name;  // "baseline", "avx2", "avx512", "avx512_bf16", "amx" or "amx_emulated"
     PanelProduct panel_product;
     const isa::BlockKernels* block_kernels;  // of the moments
+    const isa::LaneKernels* lane_kernels;    // of small factorizations
     const isa::RidgeCvLoops* ridge_cv;
-    bool has_fast_bf16;     // products of bfloat16 cost less than those of float32
-    bool has_matrix_units;  // three of them do
+    bool has_fast_bf16 = false;     // products of bfloat16 cost less than those of float32
+    bool has_matrix_units = false;  // three of them do
 };
 
 // The instruction sets this processor can run, best first. The last, "amx_emulated", runs the matrix units' loops on

@@ -1,4 +1,5 @@
-// LAPACK without linking one: the routines come as addresses from SciPy's cython_lapack at run time.
+// LAPACK and BLAS without linking one: the routines come as addresses from SciPy's cython_lapack and cython_blas at run
+// time.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +26,31 @@ struct Lapack {
     using Potrf = void (*)(const char* uplo, const LapackInt* n, double* a, const LapackInt* lda, LapackInt* info);
     using Trtri = void (*)(const char* uplo, const char* diag, const LapackInt* n, double* a, const LapackInt* lda,
                            LapackInt* info);
+    // Tridiagonal form of a symmetric matrix.
+    using Sytrd = void (*)(const char* uplo, const LapackInt* n, double* a, const LapackInt* lda, double* d, double* e,
+                           double* tau, double* work, const LapackInt* lwork, LapackInt* info);
+    // Products: general, with a symmetric factor, V V^T and V W^T + W V^T into one triangle.
+    using Gemm = void (*)(const char* transa, const char* transb, const LapackInt* m, const LapackInt* n,
+                          const LapackInt* k, const double* alpha, const double* a, const LapackInt* lda,
+                          const double* b, const LapackInt* ldb, const double* beta, double* c, const LapackInt* ldc);
+    using Symm = void (*)(const char* side, const char* uplo, const LapackInt* m, const LapackInt* n,
+                          const double* alpha, const double* a, const LapackInt* lda, const double* b,
+                          const LapackInt* ldb, const double* beta, double* c, const LapackInt* ldc);
+    using Syrk = void (*)(const char* uplo, const char* trans, const LapackInt* n, const LapackInt* k,
+                          const double* alpha, const double* a, const LapackInt* lda, const double* beta, double* c,
+                          const LapackInt* ldc);
+    using Syr2k = void (*)(const char* uplo, const char* trans, const LapackInt* n, const LapackInt* k,
+                           const double* alpha, const double* a, const LapackInt* lda, const double* b,
+                           const LapackInt* ldb, const double* beta, double* c, const LapackInt* ldc);
     Syevd dsyevd = nullptr;
     Syevr dsyevr = nullptr;
     Potrf dpotrf = nullptr;
     Trtri dtrtri = nullptr;
+    Sytrd dsytrd = nullptr;
+    Gemm dgemm = nullptr;
+    Symm dsymm = nullptr;
+    Syrk dsyrk = nullptr;
+    Syr2k dsyr2k = nullptr;
 };
 
 // Set once before the first kernel that needs LAPACK; the kernels throw std::logic_error without it.

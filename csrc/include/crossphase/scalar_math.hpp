@@ -79,6 +79,16 @@ inline double whitening_weight(double eigenvalue, double ridge, double cutoff) {
     return variance > cutoff && variance > 0.0 ? 1.0 / std::sqrt(variance) : 0.0;
 }
 
+// A covariance may differ from its mirror image by this much, in units of the two deviations: products of rounded
+// numbers may differ in the last digits across the diagonal, and anything more is another matrix.
+inline constexpr double kLargestAsymmetry = 1e-8;
+
+// The diagonal of the inverse covariance times that of the covariance is 1 / (1 - R^2) of each column given the others.
+// Beyond this, for p columns, it is rounding and the matrix singular, though a Cholesky factor may not notice.
+inline constexpr double largest_inflation(std::ptrdiff_t p) {
+    return 1.0 / (64.0 * static_cast<double>(p) * 0x1p-52);
+}
+
 // Pooled cross-validated R^2 of one label from one component: 1 - SSE / SST, clipped to [0, 1]; 0 for a label without
 // spread. Source: the published procedure counts a total sum of squares of at most 1e-15 as no spread.
 inline double clipped_r2(double sum_squared_error, double total_sum_squares) {

@@ -6,8 +6,10 @@
 //   cholesky  W = L^-1                        lower triangular, the cheapest; needs full rank
 //
 // zca and pca drop directions with lambda <= rcond * max(lambda): inverting them only amplifies rounding noise (their
-// rows are zero in pca). All float64. Cost O(p^3), workspace 5 p^2 doubles a matrix; a batch is shared out to threads.
-// Source: Kessy, Lewin & Strimmer (2018), Am. Stat. 72(4), 309-314.
+// rows are zero in pca). Source: Kessy, Lewin & Strimmer (2018), Am. Stat. 72(4), 309-314.
+//
+// A batch is shared out to threads. A result depends on its own matrix alone: not on the batch, the threads, nor its
+// place.
 #pragma once
 
 #include <cstddef>
@@ -19,15 +21,31 @@ namespace crossphase::cpu {
 
 enum class WhiteningKind { zca, pca, cholesky };
 
+// How W is computed: `cholesky` makes that kind alone, `eigh` the other two, `rational` and `newton_schulz` zca where
+// cov + ridge I is far enough from singular (csrc/cpu/inverse_root.hpp).
+enum class WhiteningMethod { cholesky, eigh, rational, newton_schulz };
+
+// Covariances of at most so many columns are factored one to a SIMD lane, 8 at once: half of a second-level cache of 1
+// MB. Beyond, LAPACK's blocks win.
+inline constexpr std::ptrdiff_t kLargestInLanes = 96;
+
 struct WhiteningOptions {
     WhiteningKind kind = WhiteningKind::zca;
+    WhiteningMethod method = WhiteningMethod::eigh;
     double ridge = 0.0;    // added to every eigenvalue; in units of cov
     double rcond = 1e-12;  // relative eigenvalue cutoff
 };
 
-// Fills one whitener and one n_kept a covariance; all are p x p. n_kept is 0 where cholesky meets a matrix that is not
-// positive definite, and the whitener is then zero.
+struct WhiteningOutcome {
+    // -1: the covariance is not finite or not symmetric. 0 with kind cholesky: it is not positive definite. Either way
+    // the whitener is zero.
+    std::ptrdiff_t n_kept = 0;
+    WhiteningMethod method = WhiteningMethod::eigh;  // eigh where another cannot do it
+};
+
+// Fills one whitener and one outcome a covariance; all matrices are p x p with contiguous rows.
 void whitening_matrix(std::span<const MatrixView<const double>> covs, const WhiteningOptions& options,
-                      std::span<const MatrixView<double>> whiteners, std::span<std::ptrdiff_t> n_kept, int n_threads);
+                      std::span<const MatrixView<double>> whiteners, std::span<WhiteningOutcome> outcomes,
+                      int n_threads);
 
 }  // namespace crossphase::cpu

@@ -11,7 +11,7 @@ from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
 from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
 from crossphase.cli.moments import merge, moments
-from crossphase.cli.output import JsonOption, check_targets, write_json, write_plot
+from crossphase.cli.output import JsonOption, check_target, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
 from crossphase.diagnosis.settings import Method
@@ -57,11 +57,12 @@ def _main(
 @guarded
 def diagnose(
     views: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="VIEW",
-            help="Two views, X and Y: .npy, (n_samples, n_features), floating point; row i of Y belongs to row i of X. Of "
-            "more than two every pair is diagnosed, each view named after its file.",
+            help="Two views, X and Y: files of floating-point rows (.npy, .npz, .safetensors, .parquet, .h5ad and others; "
+            "FILE::MEMBER for one array of several); row i of Y belongs to row i of X. Of more than two every pair is diagnosed, "
+            "each view named after its file. Or one state of crossphase moments.",
         ),
     ],
     labels: Annotated[
@@ -81,6 +82,12 @@ def diagnose(
     at_use: Annotated[
         AtUse, typer.Option(help="Which views there will be when the representation is used.")
     ] = AtUse.BOTH,
+    nuisance_labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="L", help="Labels of what should not be kept, such as batch or donor, in files as --labels."
+        ),
+    ] = None,
     groups: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Whose each row is (.npy, .csv): rows of one group depend on each other."),
@@ -109,6 +116,17 @@ def diagnose(
         ),
     ] = "auto",
     rng: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="STATE.safetensors",
+            help="Read the files once, whatever their size, and keep here what was read: stopped on the way, the same command "
+            "goes on from there.",
+        ),
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Of the sums of files read once: those above 1 GiB, and with --checkpoint.")
+    ] = None,
     n_threads: Annotated[
         int | None, typer.Option(help="Threads; default: CROSSPHASE_NUM_THREADS, else one a core.")
     ] = None,
@@ -131,7 +149,11 @@ def diagnose(
     from crossphase.diagnosis import diagnose as run
 
     row_files = {"groups": groups, "ids_x": ids_x, "ids_y": ids_y, "ids_labels": ids_labels}
-    check_targets(json, plot, [*views, *(labels or ()), *(path for path in row_files.values() if path is not None)])
+    given = [Path(view.partition("::")[0]) for view in views]
+    given += [*(labels or ()), *(nuisance_labels or ()), *(path for path in row_files.values() if path is not None)]
+    check_targets(json, plot, given)
+    if checkpoint is not None:
+        check_target("--checkpoint", checkpoint, (".safetensors",), given)
     published = {
         "signal_rule": signal_rule,
         "n_components": n_components,
@@ -146,12 +168,13 @@ def diagnose(
             f"--{next(iter(options)).replace('_', '-')} is of the published procedure: add --method components."
         )
     x, y = as_views(views, plot)
-    with progress("reading"):
+    with progress("reading") as show_rows:
         result = run(
             x,
             y,
             read_given_labels(labels or []),
             method=method,
+            nuisance_labels=read_given_labels(nuisance_labels or []),
             **read_row_names(row_files),
             at_use=at_use,
             rehearse=not no_rehearse,
@@ -160,6 +183,9 @@ def diagnose(
             reduce=parse_reduce(reduce),
             rng=rng,
             n_threads=n_threads,
+            checkpoint=checkpoint,
+            precision=precision,
+            progress=show_rows,
             **options,
         )
     _deliver(result, json, plot)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.status import Status
 from rich.text import Text
 
 from crossphase.diagnosis import Diagnosis
@@ -58,42 +58,39 @@ def guarded(command: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @contextmanager
-def progress(first_step: str) -> Iterator[None]:
-    """A spinner with the current step, fed by the library's log; on stderr, and only if that is a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    logger = logging.getLogger("crossphase")
-    with console.status(first_step) as status:
-        handler = _ToStatus(status)
-        level = logger.level
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+def progress(first_step: str) -> Iterator[Callable[[RowProgress], None] | None]:
+    """What is going on, on stderr, and only if that is a terminal: the library's log, beside a bar that runs to and fro.
 
-
-@contextmanager
-def row_progress() -> Iterator[Callable[[RowProgress], None] | None]:
-    """A bar with rate and remaining time for `summarize_pair`; on stderr, and only if that is a terminal: else None."""
+    Gives what `summarize_pair` calls on the way: then the bar fills, with rate and remaining time; None without a terminal.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield None
         return
+    logger = logging.getLogger("crossphase")
     with Progress(BarColumn(24), TextColumn("{task.description}"), console=console, transient=True) as bars:
-        bar = bars.add_task("reading", total=None)
+        step, rows = bars.add_task(first_step, total=None), bars.add_task("", visible=False)
 
-        def show(now: RowProgress) -> None:
+        def show_step(record: logging.LogRecord) -> None:
+            bars.update(step, description=escape(record.getMessage()), visible=True)
+            bars.update(rows, visible=False)
+
+        def show_rows(now: RowProgress) -> None:
             share, rate = now.done_rows / now.total_rows, now.bytes_per_second / 1e6
             left = timedelta(seconds=round(now.seconds_left))
             told = f"{share:4.0%} of {now.total_rows:,} rows  {rate:,.0f} MB/s  {left} left"
-            bars.update(bar, completed=now.done_rows, total=now.total_rows, description=told)
+            bars.update(rows, completed=now.done_rows, total=now.total_rows, description=told, visible=True)
+            bars.update(step, visible=False)
 
-        yield show
+        handler = _Calling(show_step)
+        level = logger.level
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield show_rows
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
 
 
 def print_diagnosis(result: Diagnosis | PairwiseDiagnosis) -> None:
@@ -104,13 +101,13 @@ def print_diagnosis(result: Diagnosis | PairwiseDiagnosis) -> None:
     console.print(Text(rest))
 
 
-class _ToStatus(logging.Handler):
-    def __init__(self, status: Status) -> None:
+class _Calling(logging.Handler):
+    def __init__(self, function: Callable[[logging.LogRecord], None]) -> None:
         super().__init__(logging.INFO)
-        self._status = status
+        self._function = function
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._status.update(Text(record.getMessage()))
+        self._function(record)
 
 
 def _sentence(error: Exception) -> str:

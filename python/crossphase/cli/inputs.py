@@ -10,15 +10,17 @@ from crossphase.errors import InputValueError
 from crossphase.readers import read_column, read_label_files
 
 
-def as_views(views: Sequence[Path], plot: Path | None) -> tuple[Path | dict[str, Path], Path | None]:
-    """X and Y; or, of more than two views, a mapping of their files' names to them, and nothing."""
+def as_views(views: Sequence[str], plot: Path | None) -> tuple[str | dict[str, str], str | None]:
+    """X and Y; or, of more than two views, a mapping of their files' names to them, and nothing; or a state, and nothing."""
     if len(views) == 2:
         return views[0], views[1]
+    if len(views) == 1 and views[0].endswith(".safetensors"):
+        return views[0], None
     if len(views) < 2:
         raise InputValueError(f"two views are needed, X and Y; got {views[0]} alone.")
     if plot is not None:
         raise InputValueError("--plot draws one pair of views; diagnose the pair of interest alone.")
-    names = [path.stem for path in views]
+    names = [Path(view).stem for view in views]
     repeated = [name for name in names if names.count(name) > 1]
     if repeated:
         raise InputValueError(f"views are named after their files; two are named {repeated[0]}, rename one.")

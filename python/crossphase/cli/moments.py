@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from crossphase.cli.console import row_progress
+from crossphase.cli.console import progress
 from crossphase.cli.inputs import read_given_labels, read_row_names
 from crossphase.cli.output import check_target
 from crossphase.errors import InputValueError
 from crossphase.pair_state import PairState, merge_states
+from crossphase.precision import Precision
 
 _ENDINGS = (".safetensors",)
 OutputOption = Annotated[
@@ -29,7 +30,10 @@ def moments(
     ] = None,
     rows: Annotated[
         str | None,
-        typer.Option(metavar="FIRST:STOP", help="Read rows FIRST to STOP - 1 alone; crossphase merge joins the parts."),
+        typer.Option(
+            metavar="FIRST:STOP",
+            help="Read rows FIRST to STOP - 1 alone, FIRST: all from there; crossphase merge joins the parts.",
+        ),
     ] = None,
     ids_x: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
@@ -38,7 +42,9 @@ def moments(
     ids_labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of the products.")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="In which arithmetic products are formed; auto goes by the types of X and Y.")
+    ] = Precision.AUTO,
     checkpoint_every: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="How often what has been read is kept in STATE.safetensors.partial."),
@@ -58,7 +64,7 @@ def moments(
     given += [*(labels or ()), *(path for path in row_files.values() if path is not None)]
     check_target("--output", output, _ENDINGS, given)
     partial = output.with_name(output.name + ".partial")
-    with row_progress() as progress:
+    with progress("reading") as show_rows:
         state = summarize_pair(
             x,
             y,
@@ -68,7 +74,7 @@ def moments(
             precision=precision,
             checkpoint=partial,
             checkpoint_every_s=checkpoint_every,
-            progress=progress,
+            progress=show_rows,
             n_threads=n_threads,
         )
     state.save(output)
@@ -90,14 +96,14 @@ def merge(
     _report(state, output)
 
 
-def _row_range(text: str) -> tuple[int, int]:
-    first, _, stop = text.partition(":")
+def _row_range(text: str) -> tuple[int, int | None]:
+    first, colon, stop = text.partition(":")
     try:
-        return int(first), int(stop)
+        if colon:
+            return int(first or 0), int(stop) if stop else None
     except ValueError:
-        raise InputValueError(
-            f"--rows must be FIRST:STOP, two row numbers, e.g. --rows 0:100000; got {text!r}."
-        ) from None
+        pass
+    raise InputValueError(f"--rows must be FIRST:STOP, two row numbers, e.g. --rows 0:100000; got {text!r}.")
 
 
 def _report(state: PairState, output: Path) -> None:
@@ -106,6 +112,8 @@ def _report(state: PairState, output: Path) -> None:
         f"{output}: rows {_listed(state.row_ranges)} of {dataset.n_samples}, {dataset.n_features_x} + "
         f"{dataset.n_features_y} features, {state.n_label_columns} label columns."
     )
+    if dataset.unmatched is not None:
+        print(dataset.unmatched)
     if not state.is_complete:
         print(f"Missing: rows {_listed(state.missing_ranges)}.")
 

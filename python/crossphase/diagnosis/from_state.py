@@ -9,7 +9,6 @@ from typing import Any
 from crossphase.diagnosis.cautions import DiagnosisWarning, input_cautions
 from crossphase.diagnosis.from_rows import problem_of_samples
 from crossphase.diagnosis.problem import DiagnosisProblem, prepare, proxy_label_matrix
-from crossphase.diagnosis.requirements import require_enough_rows
 from crossphase.diagnosis.settings import DiagnosisOptions, Source
 from crossphase.errors import InputValueError
 from crossphase.labels import LabelEncoding, LabelMatrix
@@ -37,7 +36,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
     """From what one pass kept. Where its sample holds every row, these are diagnosed as rows in memory are."""
     sample, moments = state.sample, state.moments
     x, y = Samples(sample.X, "X"), Samples(sample.Y, "Y")
-    gaps = _gaps(state)
+    about_rows = _about_rows(state)
     labels = (
         proxy_label_matrix(x, y, options)
         if state.label_encoding is None
@@ -46,8 +45,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
     if sample.n_rows == state.n_samples:
         _require_labelled(labels.n_labelled, state)
         problem = problem_of_samples(x, y, labels, options=options)
-        return dataclasses.replace(problem, input_cautions=(*gaps, *problem.input_cautions))
-    require_enough_rows(x, y, labels, 2)
+        return dataclasses.replace(problem, input_cautions=(*about_rows, *problem.input_cautions))
     _LOG.info("sums of %d pairs, and a sample of %d of them", state.n_samples, sample.n_rows)
     pair = prepare(x, y, moments, options)
     label_moments = None
@@ -66,7 +64,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
         groups=None,
         label_moments=label_moments,
         positions=sample.positions,
-        input_cautions=(*gaps, *input_cautions(pair, labels)),
+        input_cautions=(*about_rows, *input_cautions(pair, labels)),
         cautions=(_about_sample(state, options),),
         source=Source.READ_ONCE,
         precision=state.precision,
@@ -94,17 +92,19 @@ def _require_labelled(n_labelled: int, state: PairState) -> None:
         )
 
 
-def _gaps(state: PairState) -> tuple[DiagnosisWarning, ...]:
-    missing = state.missing_ranges
+def _about_rows(state: PairState) -> list[DiagnosisWarning]:
+    """What of the data set is not in the state."""
+    unmatched, missing = state.dataset.unmatched, state.missing_ranges
+    told = [] if unmatched is None else [DiagnosisWarning("rows_unmatched", unmatched)]
     if not missing:
-        return ()
+        return told
     shown = ", ".join(f"{first} to {stop - 1}" for first, stop in missing[:3])
     more = f" and {len(missing) - 3} more such ranges" if len(missing) > 3 else ""
     sentence = (
         f"The state holds {state.n_samples} of the {state.dataset.n_samples} rows of its data set; rows {shown}{more} are "
         "missing. Merge it with states of those."
     )
-    return (DiagnosisWarning("rows_missing", sentence),)
+    return [*told, DiagnosisWarning("rows_missing", sentence)]
 
 
 def _about_proxies(state: PairState) -> tuple[str, str]:
@@ -117,8 +117,9 @@ def _about_sample(state: PairState, options: DiagnosisOptions) -> DiagnosisWarni
     parts += ["rehearsal"] if options.rehearse else []
     parts += ["pairing audit", "test for shared signal"] if options.audit else []
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    verb = "is" if len(parts) == 1 else "are"
     sentence = (
-        f"{listed[0].upper()}{listed[1:]} are from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
+        f"{listed[0].upper()}{listed[1:]} {verb} from a sample of {state.sample.n_rows} of the {state.n_samples} rows, the "
         "separation ratios from all."
     )
     if options.audit:

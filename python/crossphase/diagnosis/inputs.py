@@ -13,6 +13,7 @@ from crossphase.errors import InputTypeError, InputValueError
 from crossphase.pair_state import PairState
 from crossphase.readers import read_samples
 from crossphase.sources import RowSource, open_rows
+from crossphase.sources.members import split_location
 
 IN_MEMORY_BYTES = (
     2**30
@@ -42,7 +43,9 @@ def opened(values: Any, name: str) -> Any:
     """An array as it is, a ``.npy`` file as a memory map, any other file as a source of rows."""
     if not isinstance(values, str | os.PathLike):
         return values
-    return read_samples(values, name) if Path(values).suffix == ".npy" else open_rows(values, name)
+    path, member = split_location(os.fspath(values))
+    is_npy = path.suffix == ".npy" and not member and not path.is_dir()
+    return read_samples(values, name) if is_npy else open_rows(values, name)
 
 
 def stored_bytes(values: Any) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,25 @@ class ArrayRows:
 
     def fingerprint(self) -> str:
         """SHA-256 of shape, dtype and evenly spaced rows."""
-        digest = hashlib.sha256(f"{self._values.shape}\n{self._dtype}".encode())
-        n_rows = max(1, _PIECE // (self.n_features * self._dtype.itemsize))
-        for piece in range(_N_PIECES):
-            first = piece * max(self.n_samples - n_rows, 0) // (_N_PIECES - 1)
-            digest.update(self.read(first, min(first + n_rows, self.n_samples)).tobytes())
-        return digest.hexdigest()
+        shape = (self.n_samples, self.n_features)
+        return fingerprint_of_pieces(
+            shape, self._dtype, [self.read(*piece) for piece in piece_ranges(shape, self._dtype)]
+        )
 
     def require_unchanged(self) -> None:
         """Nothing to compare with: the array is the caller's."""
+
+
+def piece_ranges(shape: tuple[int, int], dtype: np.dtype[Any]) -> list[tuple[int, int]]:
+    """``(first, stop)`` of the rows that enter a fingerprint."""
+    n_rows = max(1, _PIECE // (shape[1] * dtype.itemsize))
+    starts = [piece * max(shape[0] - n_rows, 0) // (_N_PIECES - 1) for piece in range(_N_PIECES)]
+    return [(start, min(start + n_rows, shape[0])) for start in starts]
+
+
+def fingerprint_of_pieces(shape: tuple[int, int], dtype: np.dtype[Any], pieces: Iterable[np.ndarray]) -> str:
+    """The fingerprint of an array whose rows in `piece_ranges` these are."""
+    digest = hashlib.sha256(f"{shape}\n{dtype}".encode())
+    for piece in pieces:
+        digest.update(piece.tobytes())
+    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,9 @@ import numpy as np
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.sources.members import Location, Member, choose_rows
 from crossphase.sources.optional import load
+
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")  # never a feature
+_GAP = 16  # values
 
 
 class MatrixColumns(NamedTuple):
@@ -29,10 +33,16 @@ def matrix_columns(schema: Any, wanted: str, name: str, path: Path) -> MatrixCol
             raise InputValueError(f"{name}: {path} names a column twice: {field.name!r}.")
     members = [_member(field) for field in schema]
     if not wanted and not any(member.holds_rows for member in members):
-        dtypes = [_float_dtype(field.type) for field in schema]
-        floats = [dtype for dtype in dtypes if dtype is not None]
-        if floats and len(floats) == len(dtypes):
-            return MatrixColumns(tuple(schema.names), False, len(floats), np.result_type(*floats))
+        features = {field.name: _float_dtype(field.type) for field in schema if not _PANDAS_INDEX.fullmatch(field.name)}
+        dtypes = [dtype for dtype in features.values() if dtype is not None]
+        if dtypes:
+            others = [feature for feature, dtype in features.items() if dtype is None]
+            if others:
+                raise InputValueError(
+                    f"{name}: {path} must have columns of floating-point numbers only, or one column of lists of them; it has "
+                    f"{len(dtypes)} such columns beside {', '.join(others[:12])}. Write the features to a table of their own."
+                )
+            return MatrixColumns(tuple(features), False, len(dtypes), np.result_type(*dtypes))
     column = choose_rows(members, wanted, name, path)
     kind = storage_type(schema.field(column).type)
     dtype = _float_dtype(kind.value_type) if _is_list(kind) else None
@@ -48,12 +58,14 @@ def rows_of(batch: Any, columns: MatrixColumns, first_row: int, name: str, where
     batch.validate()  # offsets and lengths fit the buffers; a lying file must not make us read beyond them
     if columns.is_list:
         return _rows_of_lists(batch.column(columns.names[0]), columns, first_row, name, where)
-    rows = np.empty((batch.num_rows, len(columns.names)), columns.dtype)
+    # Each column stays whole, to be transposed once by whoever copies the rows out; the gap between columns keeps their
+    # values from falling into the same set of a cache where the count of rows is a power of two (2.5 times as fast).
+    padded = np.empty((len(columns.names), batch.num_rows + _GAP), columns.dtype)[:, : batch.num_rows]
     for j, column in enumerate(columns.names):
         values = batch.column(column)
         _require_no_nulls(values, first_row, name, f"column {column!r} of {where}")
-        rows[:, j] = _values(values)
-    return rows
+        padded[j] = _values(values)
+    return padded.T
 
 
 def storage_type(kind: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.sources.arrow_columns import storage_type
 from crossphase.sources.arrow_ipc import open_batches
+from crossphase.sources.categories import decoded
 from crossphase.sources.hdf5 import read_hdf5_array
 from crossphase.sources.members import Location, Member, choose_any, split_location
 from crossphase.sources.npz import read_npz_array
@@ -88,7 +89,14 @@ def _scalar_columns(schema: Any, wanted: str, name: str, path: Path) -> list[str
 def _values(column: Any, name: str, location: Location, title: str) -> np.ndarray:
     pa = load("pyarrow", "reading Arrow files")
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        parts = [
+            decoded(
+                chunk.indices.cast(pa.int64()).fill_null(-1).to_numpy(),
+                _values(chunk.dictionary, name, location, title),
+            )
+            for chunk in column.chunks
+        ]
+        return np.concatenate(parts)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         cells = column.to_pylist()
         return np.array(cells, dtype=object) if column.null_count else np.array(cells)
@@ -98,4 +106,4 @@ def _values(column: Any, name: str, location: Location, title: str) -> np.ndarra
         )
     if column.null_count:
         return np.array(column.to_pylist(), dtype=object)
-    return np.asarray(column.to_numpy())
+    return np.asarray(column.to_numpy(zero_copy_only=False))

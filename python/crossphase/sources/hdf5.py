@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.sources.categories import decoded, with_gaps
 from crossphase.sources.chunks import ChunkGrid
 from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
 from crossphase.sources.members import Location, Member, choose_any, choose_rows
@@ -225,14 +226,14 @@ def read_hdf5_array(file: WatchedFile, member: str) -> np.ndarray:
         if not _is_group(item):
             values = _values(item, file, Location(file.path, member))
             categories = item.attrs.get("categories")  # AnnData before 0.8
-            return values if categories is None else _decoded(values, _values(h5[categories], file, member))
+            return values if categories is None else decoded(values, _values(h5[categories], file, member))
         parts = set(item)
         if {"codes", "categories"} <= parts:
             codes, categories = (_values(find(item, p, file), file, f"{member}/{p}") for p in ("codes", "categories"))
-            return _decoded(codes, categories)
+            return decoded(codes, categories)
         if {"values", "mask"} <= parts:
             values, mask = (_values(find(item, p, file), file, f"{member}/{p}") for p in ("values", "mask"))
-            return _with_gaps(values, mask.astype(bool))
+            return with_gaps(values, mask.astype(bool))
     raise InputValueError(f"{file.name}: {Location(file.path, member)} is a group of {', '.join(sorted(parts)[:12])}.")
 
 
@@ -245,18 +246,3 @@ def _values(dataset: Any, file: WatchedFile, where: object) -> np.ndarray:
     if dataset.dtype.hasobject:
         raise InputTypeError(f"{file.name}: {where} holds {dataset.dtype}, which are neither numbers nor strings.")
     return np.asarray(dataset[()])
-
-
-def _decoded(codes: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """Category of each code; negative codes are missing values."""
-    if codes.size and codes.max() >= len(categories):
-        raise InputValueError(f"a category code is {codes.max()}; there are {len(categories)} categories.")
-    values = categories[np.maximum(codes, 0)] if len(categories) else np.full(codes.shape, None)
-    return _with_gaps(values, codes < 0)
-
-
-def _with_gaps(values: np.ndarray, is_missing: np.ndarray) -> np.ndarray:
-    if is_missing.any():
-        values = values.astype(object)
-        values[is_missing] = None
-    return values

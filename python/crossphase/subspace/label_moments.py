@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from crossphase.moments import CrossMoments
-from crossphase.pair import PreparedPair
+from crossphase.pair import PreparedPair, null_variance_of
 from crossphase.subspace.weighted_rows import blocks_of_rows, weighted_rows
 
 
@@ -65,10 +65,24 @@ class LabelMoments:
             to_centred = np.vstack([to_centred, -mean])
         n_labelled = round(n * share)
         by_labelled = (n - 1) / n_labelled
+        cov = by_labelled * (to_centred.T @ moments.cov_ll @ to_centred)
+        keep = by_labelled * to_centred @ _onto_varying(cov, null_variance_of(moments))
         return cls(
             n_labelled,
             mean,
-            by_labelled * (to_centred.T @ moments.cov_ll @ to_centred),
-            by_labelled * pair.x.of_features(moments.cov_xl @ to_centred),
-            by_labelled * pair.y.of_features(moments.cov_yl @ to_centred),
+            keep.T @ moments.cov_ll @ keep / by_labelled,
+            pair.x.of_features(moments.cov_xl @ keep),
+            pair.y.of_features(moments.cov_yl @ keep),
         )
+
+
+def _onto_varying(cov: np.ndarray, null_variance: float) -> np.ndarray:
+    """A map of columns onto those of their directions that vary by more than the errors of the sums; `cov` is theirs.
+
+    Classes sum to one in every row: sums of low precision give that direction a variance, and covariances, of their own.
+    """
+    deviations = np.sqrt(np.diag(cov))
+    scale = np.where(deviations > 0, deviations, 1.0)  # a class may be in no row that was summed
+    values, vectors = np.linalg.eigh(cov / scale / scale[:, None])
+    varying = vectors[:, values > null_variance]
+    return np.asarray((varying / scale[:, None]) @ (varying * scale[:, None]).T)
