@@ -67,6 +67,7 @@ def project(
     *,
     n_threads: int,
 ) -> None: ...
+def solve_lower(lower: NDArray[np.float64], rows: NDArray[np.float64], *, n_threads: int) -> None: ...
 def whitening_matrix(
     covs: NDArray[np.float64],
     *,
