@@ -18,7 +18,7 @@ from dataclasses import asdict
 from math import isnan
 from pathlib import Path
 
-from peer_rows import machine, moments, ridge_cv, spectra, streaming, whitening
+from peer_rows import machine, moments, order, ridge_cv, spectra, streaming, whitening
 from peer_rows.measure import PeerMissingError, PeerRow, not_measured, two_threads
 
 RESULTS = Path(__file__).parent / "results" / "peers.json"
@@ -31,6 +31,7 @@ TARGETS: dict[str, Callable[[bool], Iterable[PeerRow]]] = {
     "1d": moments.without_matrix_units,
     "1e": moments.merged_and_off_centre,
     "1f": streaming.memory_mapped_stream,
+    "order": order.fixed_order,
     "2a": whitening.exact_roots,
     "2b": whitening.cholesky,
     "2c": whitening.roots_of_larger,
@@ -74,7 +75,7 @@ def as_markdown(rows: Iterable[PeerRow]) -> str:
             _seconds(found.our_seconds),
             _seconds(found.peer_seconds),
             f"**{ratio}** (missed)" if found.is_met is False else ratio,
-            "" if found.floor is None else f"{found.floor:g}",
+            "" if found.floor is None else f"{found.floor:.3g}",
             "" if found.goal is None else f"{found.goal:g}",
             _number(found.error, ".1e"),
             found.note,

@@ -21,7 +21,7 @@ CALLS = {  # operation: keyword arguments that every implementation takes
         "n_folds": 2,
         "permutations": np.arange(6)[None],
         "alpha": 1.0,
-        "precision": _core.cpu.RidgeCvPrecision.f64,
+        "precision": _core.cpu.Precision.f64,
         "n_threads": 1,
     },
     "leading_eigenvectors": {"matrix": np.diag([4.0, 1.0, 9.0, 2.0]), "k": 2},

@@ -59,3 +59,15 @@ def test_shrinkage_keeps_the_total_variance(shrinkage):
     assert np.abs(regularized - wanted).max() <= 4 * problems.U * np.abs(cov).max()
     assert np.trace(regularized) == pytest.approx(np.trace(cov), rel=1e-14)
     assert np.trace(Regularization(ridge=0.5).apply(cov)) == pytest.approx(1.5 * np.trace(cov), rel=1e-14)
+
+
+def test_threads_share_the_columns_and_not_the_bits(rng: np.random.Generator) -> None:
+    """600 columns are three blocks; a triangular solve errs by p u of the entries of L (Higham 2002, theorem 8.5)."""
+    p = 40
+    cov = np.cov(rng.standard_normal((400, p)).T)
+    factor, matrix = CholeskyFactor(cov, "X", Regularization()), rng.standard_normal((p, 600))
+    whitened = [factor.whiten(matrix, n_threads=n) for n in (1, 2, 3)]
+    assert len({result.tobytes() for result in whitened}) == 1
+    lower = np.linalg.cholesky(cov)
+    # Condition of L below 3 with ten rows a column, and two factors that each err by p u.
+    assert np.abs(lower @ whitened[0] - matrix).max() <= 2 * 10 * p * problems.U * np.abs(matrix).max() * np.sqrt(p)

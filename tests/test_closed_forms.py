@@ -8,8 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import problems
-from crossphase import InputTypeError, InputValueError, align_and_predict, coherence, prediction_operator
-from crossphase.closed_forms import linear_probe, solve_alignment, solve_joint, solve_prediction
+from crossphase import (
+    InputTypeError,
+    InputValueError,
+    align_and_predict,
+    coherence,
+    cross_moments,
+    prediction_operator,
+)
+from crossphase.closed_forms import WIDE, linear_probe, solve_alignment, solve_joint, solve_prediction
 from crossphase.pair_factors import PairFactors
 
 
@@ -162,3 +169,14 @@ def test_repeated_calls_give_the_same_bytes(model):
 def test_bad_arguments_get_a_sentence(model, arguments, error, message):
     with pytest.raises(error, match=message):
         align_and_predict(model, **arguments)
+
+
+def test_threads_do_not_change_a_bit_of_wide_pairs(rng: np.random.Generator) -> None:
+    p, q = WIDE + 30, WIDE
+    shared = rng.standard_normal((900, p + q))
+    moments = cross_moments(shared[:, :p], shared[:, p:] + 0.5 * shared[:, :q])
+    alone, together = (align_and_predict(moments, n_components=20, n_threads=n) for n in (1, 2))
+    for name in ("correlations", "weights_x", "weights_y"):
+        assert getattr(alone.alignment, name).tobytes() == getattr(together.alignment, name).tobytes()
+    for name in ("gains", "weights_x", "directions_y"):
+        assert getattr(alone.prediction, name).tobytes() == getattr(together.prediction, name).tobytes()

@@ -36,7 +36,7 @@ void require_lapack() {
                      routine<cpu::Lapack::Potrf>(lapack, "dpotrf", 5), routine<cpu::Lapack::Trtri>(lapack, "dtrtri", 6),
                      routine<cpu::Lapack::Sytrd>(lapack, "dsytrd", 10), routine<cpu::Lapack::Gemm>(blas, "dgemm", 13),
                      routine<cpu::Lapack::Symm>(blas, "dsymm", 12), routine<cpu::Lapack::Syrk>(blas, "dsyrk", 10),
-                     routine<cpu::Lapack::Syr2k>(blas, "dsyr2k", 12)});
+                     routine<cpu::Lapack::Syr2k>(blas, "dsyr2k", 12), routine<cpu::Lapack::Trsm>(blas, "dtrsm", 11)});
     is_set = true;
 }
 

@@ -63,6 +63,7 @@ PYBIND11_MODULE(_core, module) {
     crossphase::bindings::bind_moments(cpu);
     crossphase::bindings::bind_projection(cpu);
     crossphase::bindings::bind_ridge_cv(cpu);
+    crossphase::bindings::bind_triangular_solve(cpu);
     crossphase::bindings::bind_whitening(cpu);
 
     cpu.def("instruction_set", [] { return crossphase::cpu::instruction_set().name; });

@@ -1,7 +1,5 @@
 #include "crossphase/ridge_cv.hpp"
 
-#include <pybind11/native_enum.h>
-
 #include "arrays.hpp"
 #include "module.hpp"
 
@@ -10,15 +8,11 @@ namespace crossphase::bindings {
 void bind_ridge_cv(py::module_& cpu_module) {
     using namespace py::literals;
     cpu_module.attr("max_scores_per_component") = cpu::kMaxScoresPerComponent;
-    py::native_enum<cpu::RidgeCvPrecision>(cpu_module, "RidgeCvPrecision", "enum.Enum")
-        .value("f64", cpu::RidgeCvPrecision::float64)
-        .value("f32", cpu::RidgeCvPrecision::float32)
-        .finalize();
     cpu_module.def(
         "component_r2",
         [](const Array<double>& scores, py::ssize_t scores_per_component, const Array<double>& labels,
            const Array<std::ptrdiff_t>& folds, py::ssize_t n_folds, const Array<std::ptrdiff_t>& permutations,
-           double alpha, cpu::RidgeCvPrecision precision, int n_threads) {
+           double alpha, Precision precision, int n_threads) {
             const cpu::RidgeCvInput input{view(scores), scores_per_component, view(labels), vector_view(folds),
                                           n_folds,      view(permutations),   alpha,        precision};
             if (scores_per_component < 1) {

@@ -48,6 +48,9 @@ void require_consistent(const RidgeCvInput& input, MatrixView<double> r2) {
         r2.n_columns != input.labels.n_columns) {
         throw std::invalid_argument("component_r2: the shapes do not fit together, or alpha is not positive");
     }
+    if (input.precision != Precision::float64 && input.precision != Precision::float32) {
+        throw std::invalid_argument("component_r2: products are formed in float64 or float32");
+    }
     for (Index k = 0; k < input.permutations.n_rows; ++k) {
         std::size_t largest = 0;  // a negative number would be larger than any
         for (Index i = 0; i < n; ++i) {

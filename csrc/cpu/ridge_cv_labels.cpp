@@ -93,7 +93,7 @@ isa::LabelFolds LabelMoments::folds(const ScoreFolds& scores, Index c) const {
             scores.n_columns * n_columns};
 }
 
-Labels::Labels(MatrixView<const double> labels, const ScoreFolds& folds, RidgeCvPrecision precision)
+Labels::Labels(MatrixView<const double> labels, const ScoreFolds& folds, Precision precision)
     : folds_(folds), n_labels_(labels.n_columns), stride_((n_labels_ + 7) / 8 * 8) {
     // A product spends about half as much on a value as a class sum does, but spends it on the zeros too. Class sums
     // need ones: means and squares of anything else could cancel.
@@ -131,7 +131,7 @@ Labels::Labels(MatrixView<const double> labels, const ScoreFolds& folds, RidgeCv
             dense_[at(i * stride_ + j)] = row(i)[j] - means[at(j)];
         }
     }
-    if (precision == RidgeCvPrecision::float32) {
+    if (precision == Precision::float32) {
         scores_in_float32_ = packed<float>(folds);
     } else {
         scores_in_float64_ = packed<double>(folds);

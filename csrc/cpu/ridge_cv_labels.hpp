@@ -31,7 +31,7 @@ struct LabelMoments {
 class Labels {
   public:
     // `folds` must outlive it.
-    Labels(MatrixView<const double> labels, const ScoreFolds& folds, RidgeCvPrecision precision);
+    Labels(MatrixView<const double> labels, const ScoreFolds& folds, Precision precision);
 
     // Moments for `count` permutations from `first` on; column k * stride() + l is label l under permutation first + k.
     LabelMoments moments(MatrixView<const std::ptrdiff_t> permutations, std::ptrdiff_t first,

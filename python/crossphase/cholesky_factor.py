@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from crossphase import _core
 from crossphase._threads import single_threaded_blas
 from crossphase.covariances import unit_scales
 
@@ -105,13 +106,13 @@ class CholeskyFactor:
             f'{" ".join(filter(None, causes))} {remedy} or ridge="auto", or {other}.'
         )
 
-    def whiten(self, matrix: np.ndarray) -> np.ndarray:
-        """``L^-1 matrix``; a matrix of shape (p, anything)."""
-        from scipy.linalg import blas  # noqa: PLC0415
-
+    def whiten(self, matrix: np.ndarray, *, n_threads: int = 1) -> np.ndarray:
+        """``L^-1 matrix``; a matrix of shape (p, anything). Threads do not change the result."""
         scale, upper = self._factor
+        rows = np.divide(matrix.T, scale, out=np.empty(matrix.shape[::-1]))
         with single_threaded_blas():
-            return np.asarray(blas.dtrsm(1.0, upper, np.asfortranarray(matrix / scale[:, None]), trans_a=1))
+            _core.cpu.solve_lower(upper.T, rows, n_threads=n_threads)
+        return np.asarray(rows.T)
 
     def weights(self, directions: np.ndarray) -> np.ndarray:
         """``L^-T directions``: weights on the columns that give whitened scores."""

@@ -78,12 +78,12 @@ def align_and_predict(
     require_covariances(moments, "pass cross_moments(X, Y)")
     ridge = check_number(ridge, "ridge", least=0)
     regularization = Regularization(ridge=ridge)
-    factors = PairFactors(moments, x=regularization, y=regularization)
     k = n_components_of(moments, n_components)
-    is_parallel = resolve_n_threads(n_threads) > 1 and min(moments.cov_xy.shape) >= WIDE
+    n_threads = resolve_n_threads(n_threads) if min(moments.cov_xy.shape) >= WIDE else 1
+    factors = PairFactors(moments, x=regularization, y=regularization, n_threads=n_threads)
     with single_threaded_blas():
         factors.prepare()
-        if not is_parallel:
+        if n_threads == 1:
             return ClosedForms(solve_alignment(factors, k), solve_prediction(factors, k))
         with ThreadPoolExecutor(1) as pool:
             prediction = pool.submit(solve_prediction, factors, k)

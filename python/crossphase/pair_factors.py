@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +25,8 @@ class PairFactors:
         `cov_xx`, `cov_yy` and `cov_xy`.
     x, y : Regularization
         Of the covariances of X and of Y.
+    n_threads : int
+        Do not change a bit of it.
 
     Raises
     ------
@@ -35,26 +38,33 @@ class PairFactors:
     Cost p³/3 + q³/3 + p q (p + q) multiply-adds for both.
     """
 
-    def __init__(self, moments: PairCovariances, *, x: Regularization = _NONE, y: Regularization = _NONE) -> None:
+    def __init__(
+        self, moments: PairCovariances, *, x: Regularization = _NONE, y: Regularization = _NONE, n_threads: int = 1
+    ) -> None:
         self.moments = moments
+        self._n_threads = n_threads
         n_samples = getattr(moments, "n_samples", None)  # a population has none
         self._x = CholeskyFactor(moments.cov_xx, "X", x, n_samples=n_samples)
         self._y = CholeskyFactor(moments.cov_yy, "Y", y, n_samples=n_samples)
 
     def prepare(self) -> None:
-        """Compute both factors and `prediction` now: what threads would otherwise compute twice."""
-        self._y.factorize()
-        _ = self.prediction
+        """Compute both factors, `prediction` and `coherence` now: what threads would otherwise compute twice."""
+        if self._n_threads > 1:
+            with ThreadPoolExecutor(1) as pool:
+                of_y = pool.submit(self._y.factorize)
+                self._x.factorize()
+                of_y.result()
+        _ = self.coherence
 
     @cached_property
     def prediction(self) -> np.ndarray:
         """``Lx^-1 cov_xy``, shape (n_features_x, n_features_y)."""
-        return self._x.whiten(self.moments.cov_xy)
+        return self._x.whiten(self.moments.cov_xy, n_threads=self._n_threads)
 
     @cached_property
     def coherence(self) -> np.ndarray:
         """``Lx^-1 cov_xy Ly^-T``, shape (n_features_x, n_features_y)."""
-        return self._y.whiten(self.prediction.T).T
+        return self._y.whiten(self.prediction.T, n_threads=self._n_threads).T
 
     def weights_x(self, directions: np.ndarray) -> np.ndarray:
         """Weights on X's columns, ``Lx^-T directions``, shape (n_features_x, k)."""

@@ -114,7 +114,7 @@ def component_r2(
         n_folds=n_folds,
         permutations=np.ascontiguousarray(rows.reshape(-1, n), dtype=np.intp),
         alpha=alpha,
-        precision=_core.cpu.RidgeCvPrecision[products.value],
+        precision=_core.cpu.Precision[products.value],
         n_threads=resolve_n_threads(n_threads),
     )
     batch = () if permutations is None else rows.shape[:-1]

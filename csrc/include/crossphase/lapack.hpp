@@ -42,6 +42,10 @@ struct Lapack {
     using Syr2k = void (*)(const char* uplo, const char* trans, const LapackInt* n, const LapackInt* k,
                            const double* alpha, const double* a, const LapackInt* lda, const double* b,
                            const LapackInt* ldb, const double* beta, double* c, const LapackInt* ldc);
+    // Triangular solve of many right-hand sides.
+    using Trsm = void (*)(const char* side, const char* uplo, const char* transa, const char* diag, const LapackInt* m,
+                          const LapackInt* n, const double* alpha, const double* a, const LapackInt* lda, double* b,
+                          const LapackInt* ldb);
     Syevd dsyevd = nullptr;
     Syevr dsyevr = nullptr;
     Potrf dpotrf = nullptr;
@@ -51,6 +55,7 @@ struct Lapack {
     Symm dsymm = nullptr;
     Syrk dsyrk = nullptr;
     Syr2k dsyr2k = nullptr;
+    Trsm dtrsm = nullptr;
 };
 
 // Set once before the first kernel that needs LAPACK; the kernels throw std::logic_error without it.

@@ -17,14 +17,11 @@
 #include <span>
 
 #include "crossphase/matrix_view.hpp"
+#include "crossphase/precision.hpp"
 
 namespace crossphase::cpu {
 
 inline constexpr std::ptrdiff_t kMaxScoresPerComponent = 8;
-
-// Of the products of scores with labels that are not indicators; everything else is float64. float32: twice the speed,
-// R^2 to about 1e-6.
-enum class RidgeCvPrecision { float64, float32 };
 
 struct RidgeCvInput {
     MatrixView<const double> scores;          // n x (n_components d): component c is columns c d ... c d + d - 1
@@ -34,7 +31,8 @@ struct RidgeCvInput {
     std::ptrdiff_t n_folds = 0;
     MatrixView<const std::ptrdiff_t> permutations;  // n_permutations x n: row i of the scores meets label row (k, i)
     double alpha = 1.0;                             // in squared units of the scores
-    RidgeCvPrecision precision = RidgeCvPrecision::float64;
+    // Of the products with labels that are not zeros and ones, float64 or float32: then R^2 is within 1e-5 or so.
+    Precision precision = Precision::float64;
 };
 
 // r2: n_permutations * n_components x n_labels; row k * n_components + c is component c under permutation k.

@@ -8,10 +8,6 @@ from numpy.typing import NDArray
 largest_in_lanes: int
 max_scores_per_component: int
 
-class RidgeCvPrecision(enum.Enum):
-    f64 = ...
-    f32 = ...
-
 class WhiteningKind(enum.Enum):
     zca = ...
     pca = ...
@@ -52,7 +48,7 @@ def component_r2(
     n_folds: int,
     permutations: NDArray[np.intp],
     alpha: float,
-    precision: RidgeCvPrecision,
+    precision: Precision,
     n_threads: int,
 ) -> NDArray[np.float64]: ...
 def find_non_finite(samples: NDArray[Any], *, n_threads: int) -> tuple[int, int, int]: ...
@@ -71,6 +67,7 @@ def project(
     *,
     n_threads: int,
 ) -> None: ...
+def solve_lower(lower: NDArray[np.float64], rows: NDArray[np.float64], *, n_threads: int) -> None: ...
 def whitening_matrix(
     covs: NDArray[np.float64],
     *,
