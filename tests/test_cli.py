@@ -99,6 +99,23 @@ def test_options_reach_the_library(files):
     }
 
 
+def test_states_and_checkpoints_are_diagnosed_as_their_rows_are(files):
+    views = ["x.npy", "y.npy", "--labels", "labels.npy"]
+    quick = ["--no-rehearse", "--json", "-"]
+    expected = run("diagnose", *views, *quick, cwd=files).stdout
+    assert json.loads(expected)["regime"] == "neither"
+    assert run("moments", *views, "-o", "state.safetensors", cwd=files).returncode == 0
+    assert run("diagnose", "state.safetensors", *quick, cwd=files).stdout == expected
+    for _ in ("made", "found"):
+        assert run("diagnose", *views, "--checkpoint", "kept.safetensors", *quick, cwd=files).stdout == expected
+    np.savez(files / "both.npz", X=np.load(files / "x.npy"), Y=np.load(files / "y.npy"))
+    members = ["both.npz::X", "both.npz::Y", "--labels", "labels.npy"]
+    assert run("diagnose", *members, *quick, cwd=files).stdout == expected
+    refused = run("diagnose", "state.safetensors", "--groups", "labels.npy", cwd=files)
+    assert (refused.returncode, refused.stderr.count("\n")) == (EXIT_BAD_INPUT, 1)
+    assert "groups need the rows of each together" in refused.stderr
+
+
 def test_options_of_the_default_method_reach_the_library(files):
     np.save(files / "groups.npy", np.arange(2000) // 2)
     np.save(files / "batch.npy", np.arange(2000) % 3)
@@ -232,6 +249,14 @@ def test_several_label_files(files):
             "groups must have shape (2000,), one group a row",
         ),
         (["x.npy", "--labels", "labels.npy"], "error: two views are needed, X and Y; got x.npy alone."),
+        (
+            ["x.npy", "y.npy", "--checkpoint", "x.npy"],
+            "error: --checkpoint must end in .safetensors; got x.npy.",
+        ),
+        (
+            ["x.npy", "y.npy", "--precision", "f64"],
+            "error: precision is of sums made in one pass; X and Y are in memory",
+        ),
         (["x.npy", "y.npy", "x.npy", "--labels", "labels.npy"], "two are named x, rename one."),
         (
             ["x.npy", "y.npy", "short.npy", "--plot", "o.png", "--labels", "labels.npy"],

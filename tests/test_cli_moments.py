@@ -242,4 +242,4 @@ def test_a_terminal_shows_how_far_it_is(large: Path) -> None:
     os.close(leader)
     assert process.wait(timeout=60) == 0
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(chunks).decode())
-    assert re.search(r"\d+ % of 1,000,000 rows  [\d,]+ MB/s  0:00:\d\d left", shown)
+    assert re.search(r"\d+ ?% of 1,000,000 rows  [\d,]+ MB/s  0:00:\d\d left", shown)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import row_files
-from crossphase import InputTypeError, InputValueError, label_encoder, summarize_pair
+from crossphase import InputTypeError, InputValueError, diagnose, summarize_pair
 from crossphase.distributed import dask as on_dask
+from crossphase.labels import label_encoder
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -93,6 +94,26 @@ def test_bad_input_gets_a_sentence(scheduler):
     x[4321, 2] = np.nan
     with pytest.raises(InputValueError, match="X must be finite; got nan at row 4321, column 2"):
         on_dask.summarize_pair(da.from_array(x, chunks=1000), y, rows_per_task=1024)
+
+
+def test_rows_of_files_are_matched_by_name(scheduler, tmp_path):
+    x, y, labels = pair()
+    order = np.random.default_rng(1).permutation(N_SAMPLES)
+    ids = (np.arange(N_SAMPLES), order)
+    path_x, path_y = row_files.npy(tmp_path / "x", x), row_files.npy(tmp_path / "y", y[order])
+    expected = summarize_pair(path_x, path_y, labels, ids=ids).to_bytes()
+    assert on_dask.summarize_pair(path_x, path_y, labels, ids=ids, rows_per_task=1024).to_bytes() == expected
+    with pytest.raises(InputValueError, match=r"Put their rows in one order first: match = crossphase\.match_rows"):
+        on_dask.summarize_pair(path_x, da.from_array(y), labels, ids=ids)
+    with pytest.raises(InputValueError, match="checkpoint is of a pass in one process"):
+        on_dask.summarize_pair(path_x, path_y, labels, checkpoint=tmp_path / "state.safetensors")
+
+
+def test_diagnose_takes_dask_arrays(scheduler):
+    x, y, labels = pair()
+    y[:, 0] += 2 * x[:, 0] + (labels == "oak")
+    lazy = [da.from_array(values, chunks=(800, 3)) for values in (x, y)]
+    assert diagnose(*lazy, labels).to_json() == diagnose(summarize_pair(x, y, labels)).to_json()
 
 
 def test_what_is_a_dask_array():

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,7 @@ OTHER = problems.generator(9).standard_normal((N, 4)).astype(np.float32)
         ((X, Y + 1, LABELS), "Y differs in its content"),
         ((X.astype(np.float64), Y, LABELS), r"X differs in its dtype \(float32 and float64\)"),
         ((X, Y[:, :2], LABELS), r"Y differs in its columns \(3 and 2\)"),
+        ((X[1:], Y[1:], LABELS[1:]), r"X and Y differ in their rows \(6000 and 5999\)"),
         ((X, Y, None), "only one has labels"),
         ((X, Y, LABELS[::-1]), "the labels differ"),
         ((X, Y, [label or "d" for label in LABELS]), "the labels differ"),
@@ -180,7 +182,7 @@ def test_states_of_other_data_are_refused(data: tuple[object, ...], sentence: st
     first = part(0, 1000)
     before = first.to_bytes()
     with pytest.raises(InputValueError, match=f"cannot merge: one and other are of different data sets.*{sentence}"):
-        merge_states([("one", first), ("other", summarize_pair(*data, rows=(1000, N)))])
+        merge_states([("one", first), ("other", summarize_pair(*data, rows=(500, None)))])
     assert first.to_bytes() == before
 
 
@@ -232,6 +234,20 @@ CHANGES = {
     "rows before": (lambda desc, arrays: shift(arrays, -N), "not among its rows"),
     "rows behind": (lambda desc, arrays: shift(arrays, N), "not among its rows"),
     "disorder": (lambda desc, arrays: arrays["sample.positions"].__imul__(-1), "not among its rows"),
+    "endless rows": (
+        lambda desc, arrays: arrays.update({"sample.Y": np.full((150, 3), np.nan)}),
+        r"sample\.Y has values that are not finite",
+    ),
+    "number for a fingerprint": (
+        lambda desc, arrays: desc["dataset"].update(fingerprint_x=1),
+        "fingerprint_x is 1, not",
+    ),
+    "another next row": (
+        lambda desc, arrays: desc["moments"]["leading"].__setitem__(1, 7000),
+        "not those of its data set",
+    ),
+    "another arithmetic": (lambda desc, arrays: desc["moments"].update(precision="f32"), "begins with .* instead of"),
+    "a tree without its place": (lambda desc, arrays: desc["moments"]["trees"].__setitem__(0, []), "does not hold"),
     "no moments": (lambda desc, arrays: desc.pop("moments"), "'moments'"),
 }
 
@@ -241,6 +257,36 @@ def test_what_no_pass_could_have_left_is_refused(whole: PairState, change: str) 
     how, sentence = CHANGES[change]
     with pytest.raises(InputValueError, match=sentence):
         PairState.from_bytes(changed(whole, how))
+
+
+STRANGE = [None, True, -1, 0, 2**62, 2**70, 1e308, float("nan"), "", "abc", [], [1], {}, {"a": 1}, [[[]]]]
+
+
+def places(value: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """The way to every value within nested objects and lists."""
+    if isinstance(value, dict | list):
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            yield (*way, key)
+            yield from places(inner, (*way, key))
+
+
+def test_strange_values_are_refused_or_kept_but_never_crash() -> None:
+    state = part(100, 3400)
+    metadata = safetensors_file.from_bytes(state.to_bytes(), "it").metadata
+    refused = 0
+    for *way, key in places(json.loads(metadata["content"])):
+        for strange in STRANGE:
+
+            def put(description: dict, _: object, way=way, key=key, strange=strange) -> None:
+                for step in way:
+                    description = description[step]
+                description[key] = strange
+
+            try:
+                PairState.from_bytes(changed(state, put))
+            except InputValueError:
+                refused += 1
+    assert refused > 500
 
 
 def test_a_sample_of_rows_in_a_gap_is_refused() -> None:

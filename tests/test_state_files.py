@@ -379,7 +379,10 @@ CHANGES = {
     "no kind": (lambda meta, desc, arrays: meta.pop("format"), "it holds something else"),
     "no description": (lambda meta, desc, arrays: meta.pop("content"), "does not describe its crossphase.CrossMoments"),
     "no widths": (lambda meta, desc, arrays: desc.pop("widths"), "does not hold the moments it should"),
-    "other widths": (lambda meta, desc, arrays: desc.update(widths=[7, 5, 3]), "14 columns, not 7"),
+    "other widths": (
+        lambda meta, desc, arrays: desc.update(widths=[7, 5, 3]),
+        r"begins with \[14, 3500, \d\] instead of \[15, 3500, \d\]",
+    ),
     "no width": (lambda meta, desc, arrays: desc.update(widths=[14, 0, 0]), "n_features_y must be at least 1"),
     "words": (lambda meta, desc, arrays: desc.update(widths="abc"), "does not hold the moments it should"),
     "unknown precision": (lambda meta, desc, arrays: desc.update(precision="f8"), "got 'f8'"),
@@ -394,7 +397,10 @@ CHANGES = {
         lambda meta, desc, arrays: arrays.update({name: np.ones(3) for name in arrays}),
         "does not hold the moments it should",
     ),
-    "earlier end": (lambda meta, desc, arrays: desc.update(leading=[14, 1024]), "the snapshot is damaged"),
+    "earlier end": (
+        lambda meta, desc, arrays: desc.update(leading=[14, 1024, desc["leading"][2]]),
+        "the snapshot is damaged",
+    ),
 }
 
 

@@ -16,7 +16,7 @@ using Buffer = std::vector<double>;
 // Beyond this condition the eigenvectors are asked: they know the rank, and a pivot of T may be that much smaller than
 // what it was subtracted from.
 constexpr double kLeastReciprocalCondition = 1e-6;
-constexpr std::ptrdiff_t kReflections = 48;  // of a block; 32 to 64 are alike at p = 512
+constexpr std::ptrdiff_t kReflections = 32;  // of a block; 24 to 64 are alike at p = 512
 
 Buffer buffer(std::ptrdiff_t size) {
     return Buffer(static_cast<std::size_t>(size));

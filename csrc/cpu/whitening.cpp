@@ -278,8 +278,11 @@ class LaneWork {
         }
         const isa::LaneMatrices in{covs_.data(),          batch.p,           work_.panel(0),
                                    is_covariance_.data(), kLargestAsymmetry, largest_inflation(batch.p)};
-        batch.options.method == WhiteningMethod::cholesky ? whiten_by_cholesky(batch, group, in)
-                                                          : whiten_by_eigenvectors(batch, group, in);
+        if (batch.options.method == WhiteningMethod::cholesky) {
+            whiten_by_cholesky(batch, group, in);
+        } else {
+            whiten_by_eigenvectors(batch, group, in);
+        }
     }
 
   private:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         cross_alignment,
         cross_prediction,
         diagnosis,
+        distributed,
         errors,
         fold_moments,
         folds,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         rus,
         shared_signal,
         signals,
+        sources,
         spectra,
         spiked,
         summarize,
@@ -136,6 +138,7 @@ if TYPE_CHECKING:
         RUSSplits,
     )
     from crossphase.shared_signal import SharedSignal, count_shared_directions
+    from crossphase.sources import RowSource, open_rows
     from crossphase.spectra import (
         coherence,
         null_correlations,
@@ -161,6 +164,7 @@ _MODULES = (
     "cross_alignment",
     "cross_prediction",
     "diagnosis",
+    "distributed",
     "errors",
     "fold_moments",
     "folds",
@@ -185,6 +189,7 @@ _MODULES = (
     "rus",
     "shared_signal",
     "signals",
+    "sources",
     "spectra",
     "spiked",
     "summarize",
@@ -235,6 +240,7 @@ _HOME = {
     "Regime": "regimes",
     "Rehearsal": "rehearsal",
     "RowMatch": "matching",
+    "RowSource": "sources",
     "RowSample": "row_sample",
     "SharedSignal": "shared_signal",
     "SpikedModel": "spiked",
@@ -272,6 +278,7 @@ _HOME = {
     "mutual_information": "information",
     "nuisance_covariance": "spiked",
     "null_correlations": "spectra",
+    "open_rows": "sources",
     "pairs_needed": "canonical_theory",
     "population_correlation": "canonical_theory",
     "population_gain": "gain_theory",

@@ -86,20 +86,24 @@ def from_arrays(
 
     try:
         widths = description["widths"]
-        n_columns, next_row, *_ = description["leading"]
         moments = CrossMoments(
-            *widths, first_row=next_row, precision=description["precision"], n_threads=n_threads, backend="cpu"
+            *widths,
+            first_row=description["leading"][1],
+            precision=description["precision"],
+            n_threads=n_threads,
+            backend="cpu",
         )
+        *leading, _, _ = moments._state.__getstate__()
+        if leading != description["leading"]:  # columns, next row, arithmetic
+            raise ValueError(f"it begins with {description['leading']} instead of {leading}")
         trees = [
             (*place, *(arrays[f"moments.tree_{place[0]}.{number}"] for number in range(2)))
             for place in description["trees"]
         ]
         partial_rows = [(row, arrays[f"moments.rows_{row}"]) for row in description["partial_rows"]]
-        if n_columns != sum(widths):
-            raise ValueError(f"it has {n_columns} columns, not {' + '.join(map(str, widths))}")
         state = _core.cpu.CrossMoments.__new__(_core.cpu.CrossMoments)
-        state.__setstate__((*description["leading"], trees, partial_rows))
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:  # pybind11's failed casts are RuntimeErrors
+        state.__setstate__((*leading, trees, partial_rows))
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:  # pybind11's failed casts are RuntimeErrors
         raise InputValueError(f"{name} does not hold the moments it should ({error}).") from error
     moments._state = state
     return moments

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from crossphase import safetensors_file
+from crossphase import _core, safetensors_file
 from crossphase._scalars import check_integer
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.labels import LabelEncoding
@@ -168,7 +168,7 @@ class PairState:
         try:
             encoding = description["label_encoding"]
             state = cls(
-                dataset=PairedDataset(**description["dataset"]),
+                dataset=_dataset_of(description["dataset"]),
                 moments=from_arrays(arrays, description["moments"], name, n_threads),
                 sample=RowSample(
                     check_integer(description["sample_capacity"], "sample_capacity", least=1),
@@ -180,8 +180,8 @@ class PairState:
                 ),
                 label_encoding=None if encoding is None else LabelEncoding.from_dict(encoding),
             )
-            _require_consistent(state)
-        except (KeyError, TypeError, ValueError) as error:
+            _require_consistent(state, description["moments"]["leading"][1])
+        except (LookupError, TypeError, ValueError) as error:
             raise InputValueError(f"{name} does not hold the pair's state that it should ({error}).") from error
         return state
 
@@ -205,6 +205,8 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
     for name, state in states:
         if not isinstance(state, PairState):
             raise InputTypeError(f"{name} must be a PairState; got {type(state).__name__}.")
+        if merged is not None:
+            _require_same_origin(merged, state, first_name, name)
         for first, stop in state.row_ranges:
             for (other_first, other_stop), other_name in held:
                 if first < other_stop and other_first < stop:
@@ -218,7 +220,6 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
             first_name = name
             merged = dataclasses.replace(state, moments=copy.deepcopy(state.moments))
         else:
-            _require_same_origin(merged, state, first_name, name)
             merged.moments.merge(state.moments)
             merged = dataclasses.replace(merged, sample=merged.sample.merge(state.sample))
     if merged is None:
@@ -229,13 +230,16 @@ def merge_states(states: Iterable[tuple[str, PairState]]) -> PairState:
 def difference(one: PairedDataset, other: PairedDataset) -> str | None:
     """What tells two data sets apart, as the end of a sentence; None if nothing does."""
     for side, view in (("x", "X"), ("y", "Y")):
-        for attribute, meaning in (("n_features", "columns"), ("dtype", "dtype"), ("fingerprint", "content")):
+        for attribute, meaning in (("n_features", "columns"), ("dtype", "dtype")):
             ours, theirs = (getattr(dataset, f"{attribute}_{side}") for dataset in (one, other))
             if ours != theirs:
-                values = "" if attribute == "fingerprint" else f" ({ours} and {theirs})"
-                return f"{view} differs in its {meaning}{values}"
+                return f"{view} differs in its {meaning} ({ours} and {theirs})"
     if one.n_samples != other.n_samples:
         return f"X and Y differ in their rows ({one.n_samples} and {other.n_samples})"
+    if one.fingerprint_x != other.fingerprint_x:
+        return "X differs in its content"
+    if one.fingerprint_y != other.fingerprint_y:
+        return "Y differs in its content"
     if (one.fingerprint_labels, one.n_labelled) != (other.fingerprint_labels, other.n_labelled):
         missing = None in (one.fingerprint_labels, other.fingerprint_labels)
         return "only one has labels" if missing else "the labels differ"
@@ -257,7 +261,17 @@ def _require_same_origin(one: PairState, other: PairState, name: str, other_name
         )
 
 
-def _require_consistent(state: PairState) -> None:
+def _dataset_of(given: Mapping[str, Any]) -> PairedDataset:
+    dataset = PairedDataset(**given)
+    for name, value in given.items():
+        if name.startswith("n_"):
+            check_integer(value, name, least=0)
+        elif not isinstance(value, str) and not (value is None and name in ("fingerprint_labels", "unmatched")):
+            raise TypeError(f"{name} is {value!r}, not a string")
+    return dataset
+
+
+def _require_consistent(state: PairState, next_row: int) -> None:
     """Parts of a file that each could be right must also fit each other."""
     dataset, moments, sample = state.dataset, state.moments, state.sample
     n_columns = state.n_label_columns + state.has_unlabelled
@@ -267,7 +281,7 @@ def _require_consistent(state: PairState) -> None:
         n_columns,
     ):
         raise ValueError("its moments do not have the columns of its data set")
-    if moments.n_samples < 1 or moments.row_ranges[-1][1] > dataset.n_samples:
+    if moments.n_samples < 1 or moments.row_ranges[-1][1] > dataset.n_samples or moments.row_ranges[-1][1] != next_row:
         raise ValueError("its rows are not those of its data set")
     n_rows = min(sample.capacity, moments.n_samples)
     expected: Mapping[str, tuple[tuple[int, ...], str]] = {
@@ -283,6 +297,8 @@ def _require_consistent(state: PairState) -> None:
             raise ValueError(
                 f"sample.{part} has shape {values.shape} and dtype {values.dtype}, not {shape} and {dtype}"
             )
+        if values.ndim == 2 and values.size and _core.cpu.find_non_finite(values, n_threads=1)[0]:
+            raise ValueError(f"sample.{part} has values that are not finite")
     edges = np.array(moments.row_ranges)
     run = np.searchsorted(edges[:, 0], sample.positions, side="right") - 1
     if (np.diff(sample.positions) <= 0).any() or (run < 0).any() or (sample.positions >= edges[run, 1]).any():

@@ -95,9 +95,9 @@ def whitening_matrix(
 
     Notes
     -----
-    Everything is computed in float64, a float32 covariance too. Cost O(p^3) each, workspace 5 p² float64 a thread; up to
-    96 columns, a thread takes as many matrices at once as a register has doubles (8 with AVX-512). A result depends on its
-    own matrix alone, byte for byte: not on the rest of the batch, its place in it or the threads.
+    Everything is computed in float64, a float32 covariance too. Cost O(p^3) each, workspace 5 p² float64 a thread. Up to 96
+    columns, a thread takes as many matrices at once as a register has doubles (8 with AVX-512: workspace 16 p²). A result
+    depends on its own matrix alone, byte for byte: not on the rest of the batch, its place in it or the threads.
 
     Residual ``|W (cov + ridge I) W^T - I|``: about ``p u condition``, u the unit roundoff, whichever method runs.
 

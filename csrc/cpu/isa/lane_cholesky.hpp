@@ -14,15 +14,12 @@ inline std::ptrdiff_t cholesky_work_size(std::ptrdiff_t p) {
 template <int kLanes>
 class LaneCholesky {
     using Vector = typename Lanes<kLanes>::Vector;
-    using Mask = typename Lanes<kLanes>::Mask;
 
   public:
     LaneCholesky(Vector* matrix, Index p) : a_(matrix), distance_(row_distance(p)), n_(padded(p)) {}
 
-    // L over the lower triangle, the reciprocals of its diagonal on it. Lanes that meet a pivot <= 0 are cleared in the
-    // mask that is returned.
-    Mask factor() {
-        Mask is_definite = ~Mask{};
+    // L over the lower triangle, the reciprocals of its diagonal on it: infinite or not a number from a pivot <= 0 on.
+    void factor() {
         for (Index j = 0; j < n_; j += kBlock) {
             for (Index i = j; i < n_; i += kBlock) {
                 Vector sums[kBlock][kBlock];
@@ -43,7 +40,7 @@ class LaneCholesky {
                     }
                 }
                 if (i == j) {
-                    is_definite &= factor_block(sums);
+                    factor_block(sums);
                 } else {
                     solve_block(sums, j);
                 }
@@ -54,7 +51,6 @@ class LaneCholesky {
                 }
             }
         }
-        return is_definite;
     }
 
     // L^-1 over what `factor` left. Row i of blocks: M_ij = -L_ii^-1 sum_k L_ik M_kj, left to right over L's own row.
@@ -112,23 +108,19 @@ class LaneCholesky {
     Vector& at(Index i, Index j) { return a_[i * distance_ + j]; }
 
   private:
-    static Mask factor_block(Vector (&block)[kBlock][kBlock]) {
-        Mask is_definite = ~Mask{};
+    static void factor_block(Vector (&block)[kBlock][kBlock]) {
         for (Index c = 0; c < kBlock; ++c) {
             for (Index k = 0; k < c; ++k) {
                 for (Index r = c; r < kBlock; ++r) {
                     block[r][c] -= block[r][k] * block[c][k];
                 }
             }
-            const Mask is_positive = block[c][c] > Vector{};
-            is_definite &= is_positive;
-            const Vector reciprocal = 1.0 / square_root<kLanes>(is_positive ? block[c][c] : Vector{} + 1.0);
+            const Vector reciprocal = 1.0 / square_root<kLanes>(block[c][c]);
             block[c][c] = reciprocal;
             for (Index r = c + 1; r < kBlock; ++r) {
                 block[r][c] *= reciprocal;
             }
         }
-        return is_definite;
     }
 
     // block L_jj^-T
@@ -162,9 +154,11 @@ inline void lane_cholesky(const crossphase::cpu::isa::LaneMatrices& in, double r
         triangle.at(i, i) += ridge;
         triangle.at(0, i + 1) = triangle.at(i, i);
     }
-    Mask is_good = triangle.factor();
+    triangle.factor();
     triangle.invert();
-    // A factor may not notice a null direction: its pivot is then rounding, and the inverse large.
+    // A factor may not notice a null direction: its pivot is then rounding, and the inverse large. If it does, the
+    // inverse is infinite or not a number, and not below any bound either.
+    Mask is_good = ~Mask{};
     for (Index j = 0; j < p; ++j) {
         Vector sum = {};
         for (Index i = j; i < p; ++i) {
@@ -176,28 +170,11 @@ inline void lane_cholesky(const crossphase::cpu::isa::LaneMatrices& in, double r
         is_definite[lane] = is_good[lane] != 0;
     }
     for (Index i = 0; i < p; ++i) {
-        for (Index j = 0; j < p; j += kLanes) {
-            Vector block[kLanes];
-#pragma GCC unroll 8
-            for (int k = 0; k < kLanes; ++k) {
-                block[k] = j + k <= i ? (is_good ? triangle.at(i, j + k) : Vector{}) : Vector{};
-            }
-            if (j <= i) {
-                transpose<kLanes>(block);
-            }
-            for (int lane = 0; lane < kLanes; ++lane) {
-                if (whiteners[lane] != nullptr) {
-                    double* to = whiteners[lane] + i * p + j;
-                    if (p - j >= kLanes) {
-                        store(block[lane], to);
-                    } else {
-                        for (Index k = 0; k < p - j; ++k) {
-                            to[k] = block[lane][k];
-                        }
-                    }
-                }
-            }
+        Vector* row = &triangle.at(i, 0);
+        for (Index j = 0; j < padded(p); ++j) {
+            row[j] = j <= i ? (is_good ? row[j] : Vector{}) : Vector{};
         }
+        store_row<kLanes>(row, i, p, whiteners);
     }
 }
 

@@ -11,9 +11,7 @@ namespace {
 
 using Index = std::ptrdiff_t;
 
-constexpr Index kPanel = 16;        // coordinates of a packed panel
-constexpr Index kMostLanes = 8;     // doubles in the widest register
-constexpr double kTiny = 0x1p-900;  // a sum of squares of entries scaled to 1 below this is rounding of rounding
+constexpr Index kMostLanes = 8;  // doubles in the widest register
 
 template <int kLanes>
 struct Lanes {
@@ -114,6 +112,33 @@ inline void load_row(const crossphase::cpu::isa::LaneMatrices& in, Index i, type
 #pragma GCC unroll 8
         for (int k = 0; k < kLanes; ++k) {
             row[j + k] = block[k];
+        }
+    }
+}
+
+// Columns 0 ... p - 1 of a row out of lanes, into row `i` of every matrix that is not null.
+template <int kLanes>
+inline void store_row(const typename Lanes<kLanes>::Vector* row, Index i, Index p, double* const* matrices) {
+    using Vector = typename Lanes<kLanes>::Vector;
+    for (Index j = 0; j < p; j += kLanes) {
+        Vector block[kLanes];
+#pragma GCC unroll 8
+        for (int k = 0; k < kLanes; ++k) {
+            block[k] = row[j + k];
+        }
+        transpose<kLanes>(block);
+#pragma GCC unroll 8
+        for (int lane = 0; lane < kLanes; ++lane) {
+            if (matrices[lane] != nullptr) {
+                double* to = matrices[lane] + i * p + j;
+                if (p - j >= kLanes) {
+                    store(block[lane], to);
+                } else {
+                    for (Index k = 0; k < p - j; ++k) {
+                        to[k] = block[lane][k];
+                    }
+                }
+            }
         }
     }
 }

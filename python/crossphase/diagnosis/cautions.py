@@ -33,8 +33,9 @@ class DiagnosisWarning:
     message: str  # a sentence, for people
 
 
-def input_cautions(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWarning]:
-    """What was left out or read in a particular way."""
+def input_cautions(pair: PreparedPair, labels: LabelMatrix, precision: str) -> list[DiagnosisWarning]:
+    """What was left out or read in a particular way; `precision` is that of the sums."""
+    as_far_as = "" if precision == "f64" else f", as far as sums in {precision} tell,"
     found = []
     for view in (pair.x, pair.y):
         if view.constant_columns:
@@ -44,7 +45,7 @@ def input_cautions(pair: PreparedPair, labels: LabelMatrix) -> list[DiagnosisWar
                 DiagnosisWarning(
                     "rank_deficient",
                     f"{view.samples.name}: {len(view.kept)} columns span only {view.rank} directions; the rest repeat "
-                    "others and were left out.",
+                    f"others{as_far_as} and were left out.",
                 )
             )
     return found + [DiagnosisWarning(code, message) for code, message in labels.notes]

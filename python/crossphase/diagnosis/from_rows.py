@@ -76,7 +76,7 @@ def problem_of_samples(
         x.n_features, y.n_features, precision="f64", n_threads=options.n_threads, backend=options.backend
     )
     moments._update_checked([x, y])
-    pair, backend = prepare(x, y, moments, options), moments.backend
+    pair, backend, precision = prepare(x, y, moments, options), moments.backend, moments.precision
     del moments
     _core.return_freed_memory()
     return DiagnosisProblem(
@@ -86,10 +86,10 @@ def problem_of_samples(
         groups=group_codes,
         label_moments=None,
         positions=None,
-        input_cautions=tuple(input_cautions(pair, labels)),
+        input_cautions=tuple(input_cautions(pair, labels, precision)),
         cautions=cautions + confounding,
         source=Source.MEMORY,
-        precision="f64",
+        precision=precision,
         has_nuisance_labels=nuisance is not None,
         backend=backend,
     )

@@ -64,7 +64,7 @@ def problem_of_state(state: PairState, options: DiagnosisOptions) -> DiagnosisPr
         groups=None,
         label_moments=label_moments,
         positions=sample.positions,
-        input_cautions=(*about_rows, *input_cautions(pair, labels)),
+        input_cautions=(*about_rows, *input_cautions(pair, labels, state.precision)),
         cautions=(_about_sample(state, options),),
         source=Source.READ_ONCE,
         precision=state.precision,

@@ -15,9 +15,8 @@ from crossphase.readers import read_samples
 from crossphase.sources import RowSource, open_rows
 from crossphase.sources.members import split_location
 
-IN_MEMORY_BYTES = (
-    2**30
-)  # of values in files, X and Y together: up to here rows are read into memory, beyond in one pass
+# Of values in files, X and Y together: up to here rows are read into memory, beyond it in one pass.
+IN_MEMORY_BYTES = 2**30
 
 
 def is_state(X: Any, Y: Any) -> bool:
@@ -62,11 +61,6 @@ def in_memory(values: Any) -> Any:
     rows = values.read(0, values.n_samples)
     values.require_unchanged()
     return rows.view("V2") if rows.dtype == np.uint16 else rows  # bfloat16, as arrays of users hold it
-
-
-def is_dask(values: Any) -> bool:
-    """Whether values are a dask array, told without importing dask."""
-    return type(values).__module__.partition(".")[0] == "dask"
 
 
 def require_no_precision(precision: Any) -> None:

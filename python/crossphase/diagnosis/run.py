@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import warnings
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from crossphase._seeds import Seed
@@ -15,8 +13,8 @@ from crossphase.diagnosis.from_rows import problem_of_arrays
 from crossphase.diagnosis.from_state import problem_of_state, require_one_pass_will_do
 from crossphase.diagnosis.problem import DiagnosisProblem, conclude
 from crossphase.diagnosis.settings import DiagnosisOptions, checked_options
+from crossphase.distributed.dask_rows import is_dask_array
 from crossphase.errors import InputTypeError, InputValueError, InputWarning
-from crossphase.pair_state import PairState
 from crossphase.sources import RowSource
 from crossphase.summarize import Progress, summarize_pair
 
@@ -183,16 +181,12 @@ def diagnose(
             raise InputTypeError(
                 "X is a mapping of views, so the labels come next; Y must not be given beside labels=."
             )
-        for name, value in (("ids", ids), ("checkpoint", checkpoint)):
-            if value is not None:
-                remedy = (
-                    "Put the views in common order first, with crossphase.match_rows."
-                    if name == "ids"
-                    else ("Diagnose one pair at a time.")
-                )
-                raise InputValueError(
-                    f"{name} {'are' if name == 'ids' else 'is'} of two views; got a mapping. {remedy}"
-                )
+        if ids is not None:
+            raise InputValueError(
+                "ids are of two views; got a mapping. Put the views in common order first, with crossphase.match_rows."
+            )
+        if checkpoint is not None:
+            raise InputValueError("checkpoint is of two views; got a mapping. Diagnose one pair at a time.")
 
         given = {name: value for name, value in locals().items() if name in _OPTIONS}
         return diagnose_pairs(X, Y if labels is None else labels, **given)
@@ -243,26 +237,35 @@ def _problem(
     n_bytes = inputs.stored_bytes(x) + inputs.stored_bytes(y)
     is_mapped = not (isinstance(x, RowSource) or isinstance(y, RowSource))  # and can be gone over many times
     needs_rows = options.is_published or groups is not None or nuisance_labels is not None
-    is_dask = inputs.is_dask(x) or inputs.is_dask(y)
-    if checkpoint is None and not is_dask and (n_bytes <= inputs.IN_MEMORY_BYTES or (needs_rows and is_mapped)):
+    if is_dask_array(x) or is_dask_array(y):
+        from crossphase.distributed.dask import summarize_pair as summarize_on_workers  # noqa: PLC0415  (imports dask)
+
+        for name, value in (("ids", ids), ("checkpoint", checkpoint)):
+            if value is not None:
+                raise InputValueError(f"{name} cannot be used with dask arrays; leave it out, or compute them first.")
+        require_one_pass_will_do(nuisance_labels, groups, options, "compute the dask arrays first.")
+        return problem_of_state(summarize_on_workers(x, y, labels, precision=precision or "auto"), options)
+    if checkpoint is None and (n_bytes <= inputs.IN_MEMORY_BYTES or (needs_rows and is_mapped)):
         inputs.require_no_precision(precision)
         x, y = inputs.in_memory(x), inputs.in_memory(y)
         return problem_of_arrays(x, y, labels, nuisance_labels=nuisance_labels, groups=groups, ids=ids, options=options)
     instead = (
-        "leave checkpoint out."
-        if checkpoint is not None
-        else "compute the dask arrays first."
-        if is_dask
-        else f"X and Y hold {n_bytes / 2**30:.1f} GiB, so save them as .npy files, which are memory-mapped."
+        f"X and Y hold {n_bytes / 2**30:.1f} GiB, so save them as .npy files, which are memory-mapped."
+        if checkpoint is None
+        else "leave checkpoint out."
     )
     require_one_pass_will_do(nuisance_labels, groups, options, instead)
-    if is_dask:
-        summarize: Callable[..., PairState] = importlib.import_module("crossphase.distributed.dask").summarize_pair
-    else:
-        summarize = partial(summarize_pair, progress=progress, n_threads=options.n_threads, backend=options.backend)
     # Paths rather than maps of them: what is mapped stays in memory as long as there is room.
-    given = [values if isinstance(values, str | os.PathLike) else view for values, view in ((X, x), (Y, y))]
-    del x, y
-    return problem_of_state(
-        summarize(*given, labels, ids=ids, checkpoint=checkpoint, precision=precision or "auto"), options
+    x, y = (values if isinstance(values, str | os.PathLike) else view for values, view in ((X, x), (Y, y)))
+    state = summarize_pair(
+        x,
+        y,
+        labels,
+        ids=ids,
+        checkpoint=checkpoint,
+        precision=precision or "auto",
+        progress=progress,
+        n_threads=options.n_threads,
+        backend=options.backend,
     )
+    return problem_of_state(state, options)

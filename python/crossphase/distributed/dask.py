@@ -9,6 +9,7 @@ from typing import Any
 
 from crossphase._scalars import check_integer
 from crossphase.distributed.dask_rows import BlockRows, DaskRows, is_dask_array
+from crossphase.errors import InputValueError
 from crossphase.labels import LabelEncoder
 from crossphase.pair_state import PairState
 from crossphase.paired_rows import open_pair
@@ -29,6 +30,8 @@ def summarize_pair(
     Y: Any,
     labels: Any = None,
     *,
+    ids: Sequence[Any] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     client: Any = None,
     rows_per_task: int | None = None,
     precision: str = "auto",
@@ -43,6 +46,10 @@ def summarize_pair(
         (path, range of rows) and no data.
     labels : as for `crossphase.summarize_pair`, or a dask array or series, optional
         Read and encoded here, then sent to the workers (1 to 8 bytes a row and variable).
+    ids : as for `crossphase.summarize_pair`, optional
+        Of files; dask arrays must have their rows in one order.
+    checkpoint : None
+        Dask keeps what is done while it runs; to go on after it ended, summarize and save ranges of rows.
     client : distributed.Client, optional
         Default: dask's current scheduler, threads of this process unless a client was made.
     rows_per_task : int, optional
@@ -65,11 +72,22 @@ def summarize_pair(
     dask = load("dask", "crossphase.distributed.dask")
     load("dask.array", "crossphase.distributed.dask")
     labels = labels.compute() if dask.is_dask_collection(labels) else labels
-    pair = open_pair(_described(X, "X"), _described(Y, "Y"), labels)
+    x, y = _described(X, "X"), _described(Y, "Y")
+    if checkpoint is not None:
+        raise InputValueError(
+            "checkpoint is of a pass in one process. On dask's workers leave it out; to go on after a failure, save the states "
+            "of ranges of rows (crossphase.summarize_pair with rows=...) and merge them."
+        )
+    if ids is not None and (isinstance(x, DaskRows) or isinstance(y, DaskRows)):
+        raise InputValueError(
+            "ids match rows of files, not of dask arrays. Put their rows in one order first: match = "
+            "crossphase.match_rows(ids_x, ids_y); X[match.rows_x], Y[match.rows_y]."
+        )
+    pair = open_pair(x, y, labels, ids)
     n_rows = _task_rows(rows_per_task, pair.row_bytes)
     ranges = [(first, min(first + n_rows, pair.n_samples)) for first in range(0, pair.n_samples, n_rows)]
     blocks = [_blocks(source, n_rows, len(ranges)) for source in (pair.x, pair.y)]
-    encoder = None if pair.labels is None else dask.delayed(pair.labels)  # one object for all tasks
+    encoder = None if pair.labels is None else dask.delayed(pair.labels)
     summarize, merge = dask.delayed(_summarize_rows, pure=False), dask.delayed(PairState.merge, pure=False)
     states = [
         summarize(x, y, encoder, rows, pair.n_samples, precision, n_threads)
@@ -121,4 +139,4 @@ def _blocks(source: RowSource, n_rows: int, n_tasks: int) -> Sequence[Any]:
     """What each task gets of a source: the rows, or what to open."""
     if isinstance(source, DaskRows):
         return list(source.spec.rechunk({0: n_rows, 1: -1}).to_delayed().ravel())
-    return [source] * n_tasks
+    return [load("dask", "crossphase.distributed.dask").delayed(source)] * n_tasks  # sent once, not with every task

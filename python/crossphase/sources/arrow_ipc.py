@@ -135,9 +135,8 @@ def _offset(batch: Any, columns: MatrixColumns, address: int, size: int) -> int 
     if not load("pyarrow", "reading Arrow files").types.is_fixed_size_list(array.type):
         return None
     values = array.values
-    if array.null_count or values.null_count or values.buffers()[1] is None:
+    if array.null_count or values.null_count or array.offset or values.offset or values.buffers()[1] is None:
         return None
-    itemsize = columns.dtype.itemsize
-    offset = int(values.buffers()[1].address) - address + (values.offset + array.offset * columns.width) * itemsize
-    is_inside = 0 <= offset <= size - len(array) * columns.width * itemsize
+    offset = int(values.buffers()[1].address) - address
+    is_inside = 0 <= offset <= size - len(array) * columns.width * columns.dtype.itemsize
     return offset if is_inside else None  # outside: it was decompressed into other memory

@@ -86,15 +86,15 @@ class ForwardRows(ABC):
                     rows[n_filled : n_filled + len(piece)] = piece
                     n_filled += len(piece)
             except (InputValueError, InputTypeError):
-                self.require_unchanged()  # which may be why
+                self.file.require_unchanged()  # which may be why
                 raise
             except Exception as error:  # whatever a decoder raises on damaged bytes
-                self.require_unchanged()
+                self.file.require_unchanged()
                 raise InputValueError(
                     f"{self.name}: {self.where} is damaged; reading rows {first} to {stop} failed ({error})."
                 ) from error
             self._cursor = cursor if stop < self.n_samples else None  # no file stays open behind the last row
-        self.require_unchanged()
+        self.file.require_unchanged()
         return rows
 
     def fingerprint(self) -> str:

@@ -76,7 +76,7 @@ class ZarrRows(ForwardRows):
         return fingerprint_of(watched, self.dtype, [(file, self._files[file][0]) for file in files])
 
     def require_unchanged(self) -> None:
-        """Raise InputValueError if a file of the array came, went or was written to."""
+        """Raise InputValueError if a file of the array came, went or was written to; `read` looks at the metadata alone."""
         if (now := _files(self._folder)) != self._files:
             changed = sorted(now.items() ^ self._files.items())[0][0]
             raise InputValueError(f"{self.name}: {self._folder / changed} has changed since the array was opened.")
