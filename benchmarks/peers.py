@@ -47,7 +47,7 @@ TARGETS: dict[str, Callable[[bool], Iterable[PeerRow]]] = {
 def measured(only: tuple[str, ...], quick: bool) -> Iterator[tuple[PeerRow, bool]]:
     """Rows of the targets asked for, and whether they could be measured; a row that fails does not stop the others."""
     for target, rows in TARGETS.items():
-        if not any(target.startswith(wanted) or wanted.startswith(target) for wanted in only):
+        if not any(_concerns(target, wanted) for wanted in only):
             continue
         try:
             for found in rows(quick):
@@ -58,6 +58,10 @@ def measured(only: tuple[str, ...], quick: bool) -> Iterator[tuple[PeerRow, bool
         except Exception as error:
             traceback.print_exc()
             yield not_measured(target, "", "", f"FAILED: {type(error).__name__}: {error}"), False
+
+
+def _concerns(target: str, wanted: str) -> bool:
+    return target.startswith(wanted) or wanted.startswith(target)
 
 
 def as_markdown(rows: Iterable[PeerRow]) -> str:
@@ -123,6 +127,10 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = parse_arguments()
     only = tuple(part for part in arguments.only.split(",") if part) or ("",)
+    unknown = [wanted for wanted in only if not any(_concerns(target, wanted) for target in TARGETS)]
+    if unknown:
+        print(f"No target is called {unknown[0]!r}; there are {', '.join(TARGETS)}.", file=sys.stderr)
+        return 2
     rows, all_ran = [], True
     with two_threads():
         load_before = machine.describe()["load_average"]
@@ -132,7 +140,10 @@ def main() -> int:
             rows.append(found)
             all_ran &= ran
         facts = machine.describe() | {"load_average": load_before}  # of others: ours would count too
-    print(describe_machine(facts, ceiling), as_markdown(rows), sep="\n\n")
+    print(describe_machine(facts, ceiling))
+    if arguments.quick:
+        print("\nSizes of --quick: ratios mean nothing, errors do.")
+    print("", as_markdown(rows), sep="\n")
     is_whole = not arguments.quick and only == ("",)
     path = arguments.json or (RESULTS if is_whole else None)
     if path is not None:

@@ -90,7 +90,7 @@ def our_covariance(pair: Pair, **options: str) -> np.ndarray:
 
 
 def our_pass(pair: Pair, **options: str) -> Callable[[], object]:
-    """The timed call: one pass, to the covariances."""
+    """The timed call: one pass, from no state to the covariances; its state is made inside, as a user makes it."""
     p, q = pair.X.shape[1], pair.Y.shape[1]
     return lambda: CrossMoments(p, q, **options).update(pair.X, pair.Y).cov_xy
 

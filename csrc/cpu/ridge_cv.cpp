@@ -17,9 +17,9 @@ namespace {
 using Buffer = std::vector<double>;
 using Index = std::ptrdiff_t;
 
-// Permuted label columns handled together: enough for whole panels, few enough that their products stay in the
-// second-level cache.
-constexpr Index kLabelColumns = 256;
+// Permuted label columns handled together: enough for whole panels, and few enough that one fold's products with the
+// scores, 512 KB, stay in the second-level cache.
+constexpr Index kFewestLabelColumns = 64, kMostLabelColumns = 256, kProducts = 1 << 16;
 
 static_assert(kMaxScoresPerComponent == isa::kMostScores);
 
@@ -71,7 +71,8 @@ void component_r2(const RidgeCvInput& input, MatrixView<double> r2, int n_thread
     const Index n_labels = input.labels.n_columns;
     const Index n_permutations = input.permutations.n_rows;
     const Index n_shares = (n_permutations + n_threads - 1) / std::max(n_threads, 1);
-    const Index group = std::clamp<Index>(kLabelColumns / labels.stride(), 1, std::max<Index>(n_shares, 1));
+    const Index n_together = std::clamp(kProducts / folds.n_columns, kFewestLabelColumns, kMostLabelColumns);
+    const Index group = std::clamp<Index>(n_together / labels.stride(), 1, std::max<Index>(n_shares, 1));
     const auto sum_errors = instruction_set().ridge_cv->sum_errors;
     parallel_for((n_permutations + group - 1) / group, n_threads, [&](Index task) {
         const Index first = task * group;
