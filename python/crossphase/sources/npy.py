@@ -40,8 +40,7 @@ def open_npy(file: WatchedFile, member: str, spec: str) -> PlainRows:
         raise InputValueError(f"{file.name}: {file.path} is one array and has no {member!r}.")
     header = read_header(file.read_bytes(0, MOST_HEADER_BYTES), file.name, file.path)
     refuse_objects(header, file.name, file.path)
-    shape = header.shape
-    return PlainRows(spec, file, header.n_bytes, shape, header.dtype, header.is_fortran)  # type: ignore[arg-type]
+    return PlainRows(spec, file, header.n_bytes, header.shape, header.dtype, header.is_fortran)
 
 
 def refuse_objects(header: NpyHeader, name: str, where: object) -> None:

@@ -34,8 +34,7 @@ def open_npz(file: WatchedFile, member: str, spec: str) -> RowSource:
     refuse_objects(header, file.name, f"{file.path}::{member}")
     if info.compress_type == zipfile.ZIP_STORED:
         offset = _data_offset(file, info) + header.n_bytes
-        shape = header.shape
-        return PlainRows(spec, file, offset, shape, header.dtype, header.is_fortran, member)  # type: ignore[arg-type]
+        return PlainRows(spec, file, offset, header.shape, header.dtype, header.is_fortran, member)
     return DeflatedRows(spec, file, member, info, header)
 
 

@@ -14,7 +14,7 @@ from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
 from crossphase.sources.optional import load
 from crossphase.sources.watched_file import WatchedFile
 
-_BUFFER_BYTES = 1 << 23  # of encoded pages, over all columns
+_BUFFER_BYTES = 1 << 16  # of encoded bytes, a column
 
 
 def open_parquet(file: WatchedFile, member: str, spec: str) -> ParquetRows:
@@ -40,7 +40,7 @@ def open_file(file: WatchedFile) -> Any:
     """The file in pyarrow's hands, with limits on what its metadata may claim."""
     return load("pyarrow.parquet", "reading parquet files").ParquetFile(
         file.path,
-        buffer_size=1 << 16,
+        buffer_size=_BUFFER_BYTES,
         thrift_string_size_limit=file.size,
         thrift_container_size_limit=file.size,
     )

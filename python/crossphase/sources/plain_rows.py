@@ -19,7 +19,7 @@ class PlainRows:
     spec: str
     file: WatchedFile
     offset: int  # bytes before the first value
-    shape: tuple[int, int]
+    shape: tuple[int, ...]  # (n_samples, n_features), or it is refused
     stored: np.dtype[Any]
     is_fortran: bool
     member: str = ""  # of a container

@@ -47,7 +47,7 @@ def open_safetensors(file: WatchedFile, member: str, spec: str) -> PlainRows:
     tensors = _tensors(file)
     member = choose_rows(_members(tensors), member, file.name, file.path)
     tensor = tensors[member]
-    return PlainRows(spec, file, tensor.first, tensor.shape, _dtype(tensor, file, member), False, member)  # type: ignore[arg-type]
+    return PlainRows(spec, file, tensor.first, tensor.shape, _dtype(tensor, file, member), False, member)
 
 
 def read_safetensors_array(file: WatchedFile, member: str) -> np.ndarray:

@@ -86,8 +86,8 @@ class CoherencePopulation:
     def first_guess(self) -> np.ndarray:
         nuisance = self.observed.nuisance
         chance = max(self._shape) / self._rows.pairs
-        square = max((np.mean(nuisance**2) - chance) / (1 - chance), 1e-4)
-        return np.full(len(nuisance), np.sqrt(square))
+        square = (np.mean(nuisance**2) - chance) / (1 - chance)
+        return np.full(len(nuisance), np.clip(np.sqrt(max(square, 0.0)), 0.01, _LARGEST_CORRELATION))
 
     def inflated(self, nuisance: np.ndarray, observed: np.ndarray, simulated: np.ndarray) -> np.ndarray:
         moved = self.to_scale(nuisance) + self.to_scale(observed) - self.to_scale(simulated)
