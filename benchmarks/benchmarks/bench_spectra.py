@@ -30,7 +30,7 @@ class Leading:
 class LeadingSingularVectors:
     """50 of a square matrix that has a step behind them: LAPACK's part of a decomposition, iteration, NumPy's full one."""
 
-    params = (["cpu", "numpy"], [512, 1024, 2048])
+    params = (["cpu", "numpy"], [512, 1024, 2560])
     param_names = ("backend", "width")
     timeout = 300
     n_signals = 50
@@ -39,7 +39,7 @@ class LeadingSingularVectors:
         rng = np.random.default_rng(0)
         self.matrix = 0.2 / np.sqrt(width) * rng.normal(size=(width, width))
         self.matrix[: self.n_signals, : self.n_signals] += np.diag(np.linspace(1.0, 0.7, self.n_signals))
-        if width < 2048:
+        if width < 2560:
             self.values(backend)  # imports, wakes threads
 
     def values(self, backend):

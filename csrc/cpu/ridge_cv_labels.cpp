@@ -31,23 +31,21 @@ const isa::ProductLoops<Real>& product_loops() {
 }
 
 // Score columns in as few groups of nearly equal size as the loops can take.
-template <typename Real>
 struct ScoreGroups {
-    explicit ScoreGroups(Index n_columns)
-        : n_columns_(n_columns),
-          count((n_columns + product_loops<Real>().most_scores - 1) / product_loops<Real>().most_scores) {}
+    Index n_columns;
+    Index count;
 
-    Index first(Index group) const { return group * n_columns_ / count; }
+    Index first(Index group) const { return group * n_columns / count; }
     Index size(Index group) const { return first(group + 1) - first(group); }
-
-  private:
-    Index n_columns_;
-
-  public:
-    const Index count;
 };
 
-// Calls visit(fold, first row of a chunk, rows of it) for all rows of all folds.
+template <typename Real>
+ScoreGroups score_groups(Index n_columns) {
+    const Index most = product_loops<Real>().most_scores;
+    return {n_columns, (n_columns + most - 1) / most};
+}
+
+// Calls visit(first row, number of rows) for every chunk of a fold.
 template <typename Visitor>
 void for_each_chunk(const ScoreFolds& folds, Index fold, Visitor visit) {
     for (Index first = 0; first < folds.rows_in(fold); first += kChunkRows) {
@@ -58,7 +56,7 @@ void for_each_chunk(const ScoreFolds& folds, Index fold, Visitor visit) {
 // Chunk after chunk, group after group, row after row.
 template <typename Real>
 std::vector<Real> packed(const ScoreFolds& folds) {
-    const ScoreGroups<Real> groups(folds.n_columns);
+    const ScoreGroups groups = score_groups<Real>(folds.n_columns);
     std::vector<Real> scores;
     scores.reserve(at(folds.n_rows * folds.n_columns));
     for (Index fold = 0; fold < folds.n_folds; ++fold) {
@@ -156,10 +154,10 @@ template <typename Real>
 void Labels::sum_dense(const std::vector<Real>& packed_scores, MatrixView<const Index> permutations,
                        Index first_permutation, Index count, Buffer& means, LabelMoments& moments) const {
     const isa::ProductLoops<Real>& loops = product_loops<Real>();
-    const ScoreGroups<Real> groups(folds_.n_columns);
+    const ScoreGroups groups = score_groups<Real>(folds_.n_columns);
     const Index n_columns = moments.n_columns;
     constexpr Index kColumns = isa::kPanelColumns<Real>;
-    const Index n_used = count * stride_;
+    const Index n_used = count * stride_;  // the last panel may go on behind: what it holds there is finite, and unused
     AlignedVector<Real> panels(at(kChunkRows * n_columns));
     std::vector<const double*> label_rows;  // of one chunk, permutation after permutation
     const auto find_rows = [&](Index fold, Index first, Index n_rows) {

@@ -10,8 +10,8 @@ from crossphase._backends import select
 from crossphase.subspace_iteration import leading_eigenvectors_by_iteration
 
 _FEW = 4  # up to a quarter of the vectors, part of an eigendecomposition is quicker than all of an SVD
-_FEW_OF_WIDE = 16  # up to this share of them and from this width on, iteration in matrix products is quicker still
-_WIDE = 2048
+_FEW_OF_WIDE = 16  # up to this share of them and from this width on, iteration in matrix products is quicker
+_WIDE = 2560
 _RESIDUAL = 1e-10  # of the largest singular value; what a full SVD attains is about 1e-14
 
 
