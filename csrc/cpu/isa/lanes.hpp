@@ -45,6 +45,22 @@ inline typename Lanes<kLanes>::Vector absolute(typename Lanes<kLanes>::Vector ve
     return (typename Lanes<kLanes>::Vector)((Mask)vector & (Mask{} + 0x7fffffffffffffffLL));
 }
 
+// Lane by lane, entry picks[lane] of `first` followed by `second`.
+template <int kLanes>
+inline typename Lanes<kLanes>::Vector shuffle(typename Lanes<kLanes>::Vector first,
+                                              typename Lanes<kLanes>::Vector second,
+                                              typename Lanes<kLanes>::Mask picks) {
+#ifdef __clang__  // which has no shuffle by a vector, and makes one of this loop
+    typename Lanes<kLanes>::Vector found;
+    for (int lane = 0; lane < kLanes; ++lane) {
+        found[lane] = picks[lane] < kLanes ? first[picks[lane]] : second[picks[lane] - kLanes];
+    }
+    return found;
+#else
+    return __builtin_shuffle(first, second, picks);
+#endif
+}
+
 // rows[i][lane] <-> rows[lane][i]: exchanges of 1, 2, 4 neighbours.
 template <int kLanes, int kDistance>
 inline void exchange(typename Lanes<kLanes>::Vector (&rows)[kLanes]) {
@@ -60,8 +76,8 @@ inline void exchange(typename Lanes<kLanes>::Vector (&rows)[kLanes]) {
         if ((i & kDistance) == 0) {
             const auto first = rows[i];
             const auto second = rows[i | kDistance];
-            rows[i] = __builtin_shuffle(first, second, lower);
-            rows[i | kDistance] = __builtin_shuffle(first, second, upper);
+            rows[i] = shuffle<kLanes>(first, second, lower);
+            rows[i | kDistance] = shuffle<kLanes>(first, second, upper);
         }
     }
 }
