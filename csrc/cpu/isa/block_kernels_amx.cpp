@@ -42,8 +42,8 @@ struct TileConfiguration {
 };
 static_assert(sizeof(TileConfiguration) == 64);
 
-// Not _tile_loadconfig: before GCC 13 it tells the compiler of the first 8 bytes alone, which then leaves the others, with
-// the sizes of the tiles, as they were on the stack.
+// Not _tile_loadconfig: before GCC 13 it tells the compiler of the first 8 bytes alone, which then leaves the others,
+// with the sizes of the tiles, as they were on the stack.
 void begin() {
     const TileConfiguration configuration;
     __asm__ volatile("ldtilecfg %0" : : "m"(configuration));
