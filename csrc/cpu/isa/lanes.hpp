@@ -45,11 +45,27 @@ inline typename Lanes<kLanes>::Vector absolute(typename Lanes<kLanes>::Vector ve
     return (typename Lanes<kLanes>::Vector)((Mask)vector & (Mask{} + 0x7fffffffffffffffLL));
 }
 
+// Lane i of the result is lane picks[i] of `first` followed by `second`.
+template <int kLanes>
+inline typename Lanes<kLanes>::Vector shuffle(const typename Lanes<kLanes>::Vector& first,
+                                              const typename Lanes<kLanes>::Vector& second,
+                                              const typename Lanes<kLanes>::Mask& picks) {
+#ifdef __clang__  // which has no such builtin, and makes shuffles of this
+    typename Lanes<kLanes>::Vector picked;
+#pragma clang loop unroll(full)
+    for (int lane = 0; lane < kLanes; ++lane) {
+        picked[lane] = picks[lane] < kLanes ? first[picks[lane]] : second[picks[lane] - kLanes];
+    }
+    return picked;
+#else
+    return __builtin_shuffle(first, second, picks);
+#endif
+}
+
 // rows[i][lane] <-> rows[lane][i]: exchanges of 1, 2, 4 neighbours.
 template <int kLanes, int kDistance>
 inline void exchange(typename Lanes<kLanes>::Vector (&rows)[kLanes]) {
-    using Mask = typename Lanes<kLanes>::Mask;
-    Mask lower, upper;
+    typename Lanes<kLanes>::Mask lower, upper;
     for (int lane = 0; lane < kLanes; ++lane) {
         const bool is_odd = (lane & kDistance) != 0;
         lower[lane] = is_odd ? kLanes + lane - kDistance : lane;
@@ -60,8 +76,8 @@ inline void exchange(typename Lanes<kLanes>::Vector (&rows)[kLanes]) {
         if ((i & kDistance) == 0) {
             const auto first = rows[i];
             const auto second = rows[i | kDistance];
-            rows[i] = __builtin_shuffle(first, second, lower);
-            rows[i | kDistance] = __builtin_shuffle(first, second, upper);
+            rows[i] = shuffle<kLanes>(first, second, lower);
+            rows[i | kDistance] = shuffle<kLanes>(first, second, upper);
         }
     }
 }
