@@ -100,11 +100,11 @@ def summarize_pair(
     wanted = [states[0], *(dask.delayed(source.pieces()) for source in lazy.values())]
     state: PairState
     state, *pieces = dask.compute(*wanted) if client is None else client.gather(client.compute(wanted))
-    dataset = state.dataset
+    known = {"x": state.dataset.fingerprint_x, "y": state.dataset.fingerprint_y}
     for (side, source), cut in zip(lazy.items(), pieces, strict=True):
         rows = (ArrayRows(piece, source.name).read(0, len(piece)) for piece in cut)  # in native byte order
-        fingerprint = fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, rows)
-        dataset = dataclasses.replace(dataset, **{f"fingerprint_{side}": fingerprint})  # type: ignore[arg-type]
+        known[side] = fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, rows)
+    dataset = dataclasses.replace(state.dataset, fingerprint_x=known["x"], fingerprint_y=known["y"])
     return dataclasses.replace(state, dataset=dataset)
 
 
