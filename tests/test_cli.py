@@ -342,7 +342,9 @@ def test_a_closed_pipe_is_silent_and_files_come_first(tmp_path):
 def test_an_impossible_instruction_set_is_a_sentence():
     done = run("demo", env={**os.environ, "CROSSPHASE_ISA": "sse9"})
     assert done.returncode == EXIT_BAD_INPUT
-    assert re.fullmatch(r"error: CROSSPHASE_ISA is 'sse9'; this processor can run .*baseline, amx_emulated\.\n", done.stderr)
+    assert re.fullmatch(
+        r"error: CROSSPHASE_ISA is 'sse9'; this processor can run .*baseline, amx_emulated\.\n", done.stderr
+    )
 
 
 def test_terminals_without_greek(tmp_path):
