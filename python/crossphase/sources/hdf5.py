@@ -19,7 +19,7 @@ from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
 from crossphase.sources.members import Location, Member, choose_any, choose_rows
 from crossphase.sources.optional import load
 from crossphase.sources.plain_rows import PlainRows
-from crossphase.sources.source import RowSource, check_shape, value_dtype
+from crossphase.sources.source import RowSource, check_shape, holds_floats, value_dtype
 from crossphase.sources.watched_file import WatchedFile
 
 _MOST_MEMBERS = 10_000
@@ -203,7 +203,9 @@ def _members(h5: Any) -> list[Member]:
             seen.add(address)
             if isinstance(item, h5py.Dataset):
                 shape = item.shape or ()
-                members.append(Member(prefix + key, shape, str(item.dtype), len(shape) == 2 and _is_float(item.dtype)))
+                members.append(
+                    Member(prefix + key, shape, str(item.dtype), len(shape) == 2 and holds_floats(item.dtype))
+                )
             elif _is_group(item) and set(_SPARSE_PARTS) <= set(item):
                 shape = tuple(int(size) for size in item.attrs.get("shape", item.attrs.get("h5sparse_shape", ())))
                 members.append(Member(prefix + key, shape, "sparse", True))
@@ -214,10 +216,6 @@ def _members(h5: Any) -> list[Member]:
 
 def _is_group(item: Any) -> bool:
     return isinstance(item, load("h5py", "HDF5").Group)
-
-
-def _is_float(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype == np.dtype("V2")
 
 
 def read_hdf5_array(file: WatchedFile, member: str) -> np.ndarray:
