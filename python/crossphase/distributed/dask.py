@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from crossphase import _core
 from crossphase._scalars import check_integer
 from crossphase.distributed.dask_rows import BlockRows, DaskRows, is_dask_array
 from crossphase.errors import InputValueError
@@ -21,7 +22,7 @@ from crossphase.summarize import summarize_pair as summarize_here
 
 __all__ = ["is_dask_array", "summarize_pair"]
 
-_GRID_ROWS = 1024  # the moments' own: a task that ends on it sends whole nodes of their tree
+_GRID_ROWS = _core.cpu.block_rows  # the moments' own: a task that ends on it sends whole nodes of their tree
 _TASK_BYTES = 2**28  # of X and Y; many times what the state takes that a task sends back
 
 
