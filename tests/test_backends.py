@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +151,13 @@ def test_an_unknown_instruction_set_is_named_with_the_known_ones(run_python) -> 
     assert process.returncode != 0
     known = ", ".join(_core.cpu.available_instruction_sets())
     assert f"CROSSPHASE_ISA is 'sse9'; this processor can run {known}." in process.stderr
+
+
+@pytest.mark.skipif(shutil.which("clang++") is None, reason="no clang++ here")
+def test_clang_compiles_the_kernels() -> None:
+    """It is the compiler of macOS, and lacks some of GCC's builtins."""
+    cpu = Path(__file__).resolve().parents[1] / "csrc" / "cpu"
+    command = ["clang++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{cpu.parent / 'include'}"]
+    for source in cpu.glob("isa/*_baseline.cpp"):
+        done = subprocess.run([*command, "-Wno-psabi", source], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

@@ -556,9 +556,14 @@ def test_dask_arrays_are_summed_by_their_workers(
     assert diagnose(lazy[0], Y, signal).to_json() == from_state.to_json()
     small = diagnose(lazy[0][:SMALL], lazy[1][:SMALL], signal[:SMALL], rehearse=False)
     assert small.to_json() == diagnose(X[:SMALL], Y[:SMALL], signal[:SMALL], rehearse=False).to_json()
-    for option, value in (("ids", (np.arange(SAMPLED),) * 2), ("checkpoint", "c.safetensors")):
+    for option, value in (
+        ("ids", (np.arange(SAMPLED),) * 2),
+        ("checkpoint", "c.safetensors"),
+        ("progress", print),
+        ("backend", "reference"),
+    ):
         with pytest.raises(
-            InputValueError, match=f"{option} cannot be used with dask arrays; leave it out, or compute"
+            InputValueError, match=f"{option}.* cannot be used with dask arrays; leave it out, or compute"
         ):
             diagnose(*lazy, signal, **{option: value})
     with pytest.raises(InputValueError, match=r"groups need the rows.*: compute the dask arrays first"):

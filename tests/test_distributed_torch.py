@@ -1,5 +1,7 @@
 """States gathered over gloo have the bytes of one process, in every process; what does not fit is refused in all of them."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -19,54 +21,58 @@ def pair(seed=0):
     )
 
 
-def process(rank, n_processes, rendezvous, shards, folder):
-    """What one process does: summarize its rows, gather, write down what came."""
-    torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=n_processes)
+# A shard is its rows and the seed of the data set they are of.
+MERGED = {
+    "halves": [((0, 2500), 0), ((2500, 5000), 0)],
+    "unequal, not on the grid, in the other order": [((1, 5000), 0), ((0, 1), 0)],
+    "a process without rows": [((0, 5000), 0), (None, 0)],
+}
+REFUSED = {
+    "the state of rank 0 and the state of rank 1 both hold rows 2500 to 2999": [((0, 3000), 0), ((2500, 5000), 0)],
+    "the state of rank 0 and the state of rank 1 are of different data sets": [((0, 2500), 0), ((2500, 5000), 1)],
+    "no process brought rows 2000 to 2499 of 5000": [((0, 2000), 0), ((2500, 5000), 0)],
+    "got none": [(None, 0), (None, 0)],
+}
+# A refusal leaves the group in step: those in between must not change what the others get.
+CASES = [case for pair in itertools.zip_longest(REFUSED.items(), MERGED.items()) for case in pair if case]
+
+
+def process(rank, rendezvous, folder):
+    """What one process does for each case: summarize its rows, gather, write down what came."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
     try:
-        rows, seed = shards[rank]
-        state = None if rows is None else summarize_pair(*pair(seed), rows=rows, n_threads=1)
-        try:
-            content = gather_states(state).to_bytes()
-        except InputValueError as error:
-            content = str(error).encode()
-        (folder / str(rank)).write_bytes(content)
+        for number, (_, shards) in enumerate(CASES):
+            rows, seed = shards[rank]
+            state = None if rows is None else summarize_pair(*pair(seed), rows=rows, n_threads=1)
+            try:
+                content = gather_states(state).to_bytes()
+            except InputValueError as error:
+                content = str(error).encode()
+            (folder / f"{number}.{rank}").write_bytes(content)
     finally:
         torch.distributed.destroy_process_group()
 
 
-def gathered(tmp_path, shards):
-    """What every process has in the end; a shard is its rows and the seed of the data set they are of."""
-    torch.multiprocessing.spawn(process, (len(shards), tmp_path / "rendezvous", shards, tmp_path), nprocs=len(shards))
-    return [(tmp_path / str(rank)).read_bytes() for rank in range(len(shards))]
+@pytest.fixture(scope="module")
+def gathered(tmp_path_factory):
+    """What each of two processes has in the end, by case; started once, as they take seconds to import torch."""
+    folder = tmp_path_factory.mktemp("gathered")
+    torch.multiprocessing.spawn(process, (folder / "rendezvous", folder), nprocs=2)
+    return {
+        case: [(folder / f"{number}.{rank}").read_bytes() for rank in range(2)]
+        for number, (case, _) in enumerate(CASES)
+    }
 
 
-@pytest.mark.parametrize(
-    "shards",
-    [
-        [((0, 2500), 0), ((2500, 5000), 0)],
-        [((1, 5000), 0), ((0, 1), 0)],  # unequal, not on the grid, in the other order
-        [((0, 5000), 0), (None, 0)],  # a process without rows
-    ],
-)
-def test_every_process_has_the_bytes_of_one(tmp_path, shards):
+@pytest.mark.parametrize("case", MERGED)
+def test_every_process_has_the_bytes_of_one(gathered, case):
     expected = summarize_pair(*pair()).to_bytes()
-    assert gathered(tmp_path, shards) == [expected, expected]
+    assert gathered[case] == [expected, expected]
 
 
-@pytest.mark.parametrize(
-    ("shards", "sentence"),
-    [
-        (
-            [((0, 3000), 0), ((2500, 5000), 0)],
-            "the state of rank 0 and the state of rank 1 both hold rows 2500 to 2999",
-        ),
-        ([((0, 2500), 0), ((2500, 5000), 1)], "the state of rank 0 and the state of rank 1 are of different data sets"),
-        ([((0, 2000), 0), ((2500, 5000), 0)], "no process brought rows 2000 to 2499 of 5000"),
-        ([(None, 0), (None, 0)], "got none"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_every_process(tmp_path, shards, sentence):
-    for content in gathered(tmp_path, shards):
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_does_not_fit_is_refused_in_every_process(gathered, sentence):
+    for content in gathered[sentence]:
         assert sentence in content.decode()
 
 

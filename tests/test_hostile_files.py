@@ -500,6 +500,22 @@ def hdf5_link_to_another_file(folder):
     return f"{folder}/x.h5::rows"
 
 
+@hostile("is a link to another file", "h5py")
+def hdf5_sparse_values_behind_a_link_to_another_file(folder):
+    """One that begins at the file's root, where the group has a part of that name too."""
+    import h5py
+
+    with h5py.File(folder / "secret.h5", "w") as h5:
+        h5["values"] = np.full(6, 7.0)
+    with h5py.File(folder / "x.h5", "w") as h5:
+        group = h5.create_group("X")
+        group.attrs["encoding-type"], group.attrs["shape"] = "csr_matrix", (3, 2)
+        group["indptr"], group["indices"], group["values"] = [0, 2, 4, 6], [0, 1] * 3, np.zeros(6)
+        group["data"] = h5py.SoftLink("/values")
+        h5["values"] = h5py.ExternalLink(folder / "secret.h5", "/values")
+    return f"{folder / 'x.h5'}::X"
+
+
 @hostile("is a link to a link without end", "h5py")
 def hdf5_link_to_itself(folder):
     import h5py
@@ -608,6 +624,13 @@ def zarr_of_a_billion_rows(folder):
 def zarr_without_a_chunk(folder):
     path = zarr_array(folder, version=3)
     shutil.rmtree(path / "c" / "1")
+    return path
+
+
+@hostile("is not whole: 1 of its 2 chunks are there", "zarr")
+def zarr_with_a_stranger_for_a_chunk(folder):
+    path = zarr_array(folder)
+    (path / "1.0").rename(path / "1.0.partial")
     return path
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
 
 import ml_dtypes
 import numpy as np
@@ -151,3 +156,32 @@ def test_every_instruction_set_stays_within_the_bounds(run_python, name: str) ->
     assert used == name
     for precision, error in worst.items():
         assert error <= min(BOUNDS[precision], 4 * TYPICAL[precision]), precision  # n is 7 times smaller
+
+
+def test_instructions_of_matrix_units_as_they_are_compiled(tmp_path: Path) -> None:
+    """What the compiler makes of them, its tile configuration above all, runs under emulation: few machines have the units."""
+    root = Path(__file__).resolve().parents[1]
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if platform.machine() != "x86_64" or platform.system() != "Linux" or compiler is None:
+        pytest.skip("needs a C++ compiler for x86-64 Linux")
+    if "avx512" not in _core.cpu.available_instruction_sets():
+        pytest.skip("needs AVX-512 beside the emulated units")
+    include = ["-std=c++20", "-O3", f"-I{root}/csrc/include", f"-I{root}/csrc/cpu"]
+    units = [
+        "-mavx512f",
+        "-mavx512vl",
+        "-mamx-tile",
+        "-mamx-bf16",
+        "-ffp-contract=fast",
+        "-Wno-psabi",
+    ]  # CMakeLists.txt
+    if subprocess.run([compiler, *units, "-E", "-x", "c++", os.devnull], capture_output=True, check=False).returncode:
+        pytest.skip("needs a compiler that knows the units")
+    for source, flags in [("csrc/cpu/isa/block_kernels_amx.cpp", units), ("tests/native/emulated_amx.cpp", [])]:
+        target = tmp_path / f"{Path(source).stem}.o"
+        subprocess.run([compiler, *include, *flags, "-c", root / source, "-o", target], check=True)
+    subprocess.run([compiler, *tmp_path.glob("*.o"), "-o", tmp_path / "emulated"], check=True)
+    done = subprocess.run([tmp_path / "emulated"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    errors = [float(line.rpartition(":")[2]) for line in done.stdout.splitlines()]
+    assert errors == [0.0] * 12  # integers that no sum of theirs rounds

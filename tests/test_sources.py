@@ -133,6 +133,37 @@ else:
     assert done.stdout == f"0 {values[39_000:].sum()}", done.stderr
 
 
+def test_a_fork_reads_while_a_thread_of_its_parent_did(tmp_path):
+    """The thread is not there in the child, and will not give back what it had locked."""
+    values = row_files.matrix(1000, 5, "float64")
+    spec = row_files.WRITERS["npz_deflated"](tmp_path / "x", values)
+    script = f"""
+import os, signal, threading
+from crossphase.sources import open_rows
+source = open_rows({str(spec)!r}, "X")
+has_begun, may_end, pieces = threading.Event(), threading.Event(), source._pieces
+def slow_pieces(start):
+    has_begun.set()
+    may_end.wait()
+    yield from pieces(start)
+source._pieces = slow_pieces
+reader = threading.Thread(target=source.read, args=(0, 1000))
+reader.start()
+has_begun.wait()
+child = os.fork()
+if child:
+    print(os.waitpid(child, 0)[1])
+    may_end.set()
+    reader.join()
+else:
+    signal.alarm(10)
+    source._pieces = pieces
+    os._exit(0 if source.read(0, 1000).sum() == {float(values.sum())!r} else 1)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "0\n", done.stderr
+
+
 def test_row_groups_between_two_blocks_are_not_decoded(tmp_path, monkeypatch):
     pytest.importorskip("pyarrow")
     from crossphase.sources import parquet

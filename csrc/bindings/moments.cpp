@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "arrays.hpp"
+#include "crossphase/scalar_math.hpp"
 #include "module.hpp"
 
 namespace crossphase::bindings {
@@ -44,6 +45,7 @@ void bind_moments(py::module_& cpu_module) {
         .value("bf16x3", Precision::bf16x3)
         .value("bf16", Precision::bf16)
         .finalize();
+    cpu_module.attr("block_rows") = kBlockRows;
     py::class_<cpu::CrossMoments>(cpu_module, "CrossMoments")
         .def(py::init<std::ptrdiff_t, std::ptrdiff_t, Precision>(), "n_columns"_a, "first_row"_a, "precision"_a)
         .def(

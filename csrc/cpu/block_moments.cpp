@@ -41,6 +41,19 @@ Step take_step(BlockMoments& block, std::ptrdiff_t n_next, const std::vector<dou
     return to;
 }
 
+// A thread's use of whatever a packed block needs for its products.
+template <typename Packed>
+class Products {
+  public:
+    explicit Products(const Packed& packed) : packed_(packed) { packed_.begin(); }
+    ~Products() { packed_.end(); }
+    Products(const Products&) = delete;
+    Products& operator=(const Products&) = delete;
+
+  private:
+    const Packed& packed_;
+};
+
 // Tile by tile, so that a tile's sums never leave the first cache on their way into the block.
 template <typename Packed>
 void add_rows(BlockMoments& block, const Packed& packed, std::ptrdiff_t n_rows) {
@@ -50,7 +63,7 @@ void add_rows(BlockMoments& block, const Packed& packed, std::ptrdiff_t n_rows) 
     const auto n_panels16 = static_cast<std::ptrdiff_t>(block.mean.size()) / kPanelWidth;
     const auto merge_tile = instruction_set().block_kernels->merge_tile;
     alignas(64) double entries[kWidth * kWidth];
-    packed.begin();
+    const Products products(packed);
     for (std::ptrdiff_t group = 0; group < packed.n_panels(); group += kPanelsAtOnce) {
         const std::ptrdiff_t last = std::min(group + kPanelsAtOnce, packed.n_panels());
         for (std::ptrdiff_t j = 0; j < last; ++j) {
@@ -68,7 +81,6 @@ void add_rows(BlockMoments& block, const Packed& packed, std::ptrdiff_t n_rows) 
             }
         }
     }
-    packed.end();
 }
 
 BlockMoments empty_block(std::span<const SampleView> parts) {

@@ -16,6 +16,7 @@ from crossphase.pair_state import PairedDataset
 from crossphase.readers import read_labels
 from crossphase.sources import RowSource, open_rows
 from crossphase.sources.matched_rows import MatchedRows
+from crossphase.sources.source import dtype_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +49,8 @@ class PairedRows:
             n_labelled=0 if self.labels is None else self.labels.n_labelled,
             n_features_x=self.x.n_features,
             n_features_y=self.y.n_features,
-            dtype_x=_dtype_name(self.x),
-            dtype_y=_dtype_name(self.y),
+            dtype_x=dtype_name(self.x.dtype),
+            dtype_y=dtype_name(self.y.dtype),
             fingerprint_x=self.x.fingerprint(),
             fingerprint_y=self.y.fingerprint(),
             fingerprint_labels=None if self.labels is None else self.labels.fingerprint(),
@@ -118,7 +119,3 @@ def _require_label_rows(encoder: LabelEncoder | None, n_samples: int, whose: str
         raise InputValueError(
             f"labels must have one value for each row of {whose}; got {encoder.n_samples} labels for {n_samples} rows."
         )
-
-
-def _dtype_name(source: RowSource) -> str:
-    return "bfloat16" if source.dtype == np.uint16 else source.dtype.name

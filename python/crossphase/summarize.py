@@ -25,7 +25,9 @@ from crossphase.row_sample import RowSampler, sample_capacity
 from crossphase.sources import RowSource, read_ahead
 from crossphase.sources.matched_rows import MatchedRows
 
-_GRID_ROWS = 1024  # the moments' own grid: blocks that end on it are reduced where they lie, never copied
+_GRID_ROWS = (
+    _core.cpu.block_rows
+)  # the moments' own grid: blocks that end on it are reduced where they lie, never copied
 _MOST_BLOCK_BYTES = 16 * 2**20
 # Blocks and the moments' matrices come and go by turns, in several threads, and what is freed stays in the holes between: 160 MB
 # of them after 2 GB of 512 + 512 columns. Giving them back takes 1 ms, reading and adding a block 60.

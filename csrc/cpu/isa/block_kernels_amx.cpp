@@ -42,9 +42,11 @@ struct TileConfiguration {
 };
 static_assert(sizeof(TileConfiguration) == 64);
 
+// Not _tile_loadconfig: before GCC 13 it tells the compiler of the first 8 bytes alone, which then leaves the others,
+// with the sizes of the tiles, as they were on the stack.
 void begin() {
     const TileConfiguration configuration;
-    _tile_loadconfig(&configuration);
+    __asm__ volatile("ldtilecfg %0" : : "m"(configuration));
 }
 
 void end() {
@@ -61,16 +63,16 @@ const BlockKernels block_kernels_amx{
 
 bool may_use_amx() {
     unsigned a = 0, b = 0, c = 0, d = 0;
-    __asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
+    __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
     if ((c & (1u << 27)) == 0) {  // OSXSAVE: the kernel saves extended state
         return false;
     }
-    __asm__("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+    __asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
     if ((d & (1u << 22)) == 0 || (d & (1u << 24)) == 0) {  // AMX-BF16, AMX-TILE
         return false;
     }
     unsigned low = 0, high = 0;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     constexpr unsigned kTileState = 3u << 17;  // tile configuration and tile data
     if ((low & kTileState) != kTileState) {
         return false;

@@ -45,17 +45,18 @@ inline typename Lanes<kLanes>::Vector absolute(typename Lanes<kLanes>::Vector ve
     return (typename Lanes<kLanes>::Vector)((Mask)vector & (Mask{} + 0x7fffffffffffffffLL));
 }
 
-// Lane by lane, entry picks[lane] of `first` followed by `second`.
+// Lane i of the result is lane picks[i] of `first` followed by `second`.
 template <int kLanes>
-inline typename Lanes<kLanes>::Vector shuffle(typename Lanes<kLanes>::Vector first,
-                                              typename Lanes<kLanes>::Vector second,
-                                              typename Lanes<kLanes>::Mask picks) {
-#ifdef __clang__  // which has no shuffle by a vector, and makes one of this loop
-    typename Lanes<kLanes>::Vector found;
+inline typename Lanes<kLanes>::Vector shuffle(const typename Lanes<kLanes>::Vector& first,
+                                              const typename Lanes<kLanes>::Vector& second,
+                                              const typename Lanes<kLanes>::Mask& picks) {
+#ifdef __clang__  // which has no such builtin, and makes shuffles of this
+    typename Lanes<kLanes>::Vector picked;
+#pragma clang loop unroll(full)
     for (int lane = 0; lane < kLanes; ++lane) {
-        found[lane] = picks[lane] < kLanes ? first[picks[lane]] : second[picks[lane] - kLanes];
+        picked[lane] = picks[lane] < kLanes ? first[picks[lane]] : second[picks[lane] - kLanes];
     }
-    return found;
+    return picked;
 #else
     return __builtin_shuffle(first, second, picks);
 #endif
@@ -64,8 +65,7 @@ inline typename Lanes<kLanes>::Vector shuffle(typename Lanes<kLanes>::Vector fir
 // rows[i][lane] <-> rows[lane][i]: exchanges of 1, 2, 4 neighbours.
 template <int kLanes, int kDistance>
 inline void exchange(typename Lanes<kLanes>::Vector (&rows)[kLanes]) {
-    using Mask = typename Lanes<kLanes>::Mask;
-    Mask lower, upper;
+    typename Lanes<kLanes>::Mask lower, upper;
     for (int lane = 0; lane < kLanes; ++lane) {
         const bool is_odd = (lane & kDistance) != 0;
         lower[lane] = is_odd ? kLanes + lane - kDistance : lane;

@@ -6,7 +6,7 @@
 namespace {
 
 inline std::ptrdiff_t resolvents_work_size(std::ptrdiff_t n, std::ptrdiff_t n_poles) {
-    return (2 * n + 2 * padded(n)) * n_poles;
+    return (2 * n + padded(n)) * n_poles;
 }
 
 // Below the diagonal a resolvent G = (T + shift I)^-1 falls by the ratio r_i = -off_i / pivot_i a row:

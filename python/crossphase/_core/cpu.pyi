@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+block_rows: int
 largest_in_lanes: int
 max_scores_per_component: int
 

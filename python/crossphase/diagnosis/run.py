@@ -240,7 +240,10 @@ def _problem(
     if is_dask_array(x) or is_dask_array(y):
         from crossphase.distributed.dask import summarize_pair as summarize_on_workers  # noqa: PLC0415  (imports dask)
 
-        for name, value in (("ids", ids), ("checkpoint", checkpoint)):
+        by_workers = {"ids": ids, "checkpoint": checkpoint, "progress": progress}
+        if options.backend == "reference":  # whose moments keep every row, and do not travel
+            by_workers["backend='reference'"] = options.backend
+        for name, value in by_workers.items():
             if value is not None:
                 raise InputValueError(f"{name} cannot be used with dask arrays; leave it out, or compute them first.")
         require_one_pass_will_do(nuisance_labels, groups, options, "compute the dask arrays first.")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from crossphase import _core
 from crossphase._scalars import check_integer
 from crossphase.distributed.dask_rows import BlockRows, DaskRows, is_dask_array
 from crossphase.errors import InputValueError
@@ -21,7 +22,7 @@ from crossphase.summarize import summarize_pair as summarize_here
 
 __all__ = ["is_dask_array", "summarize_pair"]
 
-_GRID_ROWS = 1024  # the moments' own: a task that ends on it sends whole nodes of their tree
+_GRID_ROWS = _core.cpu.block_rows  # the moments' own: a task that ends on it sends whole nodes of their tree
 _TASK_BYTES = 2**28  # of X and Y; many times what the state takes that a task sends back
 
 
@@ -100,11 +101,11 @@ def summarize_pair(
     wanted = [states[0], *(dask.delayed(source.pieces()) for source in lazy.values())]
     state: PairState
     state, *pieces = dask.compute(*wanted) if client is None else client.gather(client.compute(wanted))
-    dataset = state.dataset
+    known = {"x": state.dataset.fingerprint_x, "y": state.dataset.fingerprint_y}
     for (side, source), cut in zip(lazy.items(), pieces, strict=True):
         rows = (ArrayRows(piece, source.name).read(0, len(piece)) for piece in cut)  # in native byte order
-        fingerprint = fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, rows)
-        dataset = dataclasses.replace(dataset, **{f"fingerprint_{side}": fingerprint})  # type: ignore[arg-type]
+        known[side] = fingerprint_of_pieces((source.n_samples, source.n_features), source.dtype, rows)
+    dataset = dataclasses.replace(state.dataset, fingerprint_x=known["x"], fingerprint_y=known["y"])
     return dataclasses.replace(state, dataset=dataset)
 
 

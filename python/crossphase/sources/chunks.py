@@ -20,9 +20,14 @@ class ChunkGrid(NamedTuple):
     itemsize: int
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """Chunks along each axis."""
+        return tuple(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
+
+    @property
     def n_chunks(self) -> int:
         """Chunks that a complete array has."""
-        return math.prod(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
+        return math.prod(self.counts)
 
     def check(self, name: str, where: object) -> None:
         """Raise InputValueError for chunks without a size, or that memory should not be given to."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
-from crossphase.sources.source import BFLOAT16_BITS, RowSource, check_range
+from crossphase.sources.source import RowSource, check_range, dtype_name
 
 
 class ConcatenatedRows:
@@ -29,8 +29,8 @@ class ConcatenatedRows:
                 )
             if part.dtype != first.dtype:
                 raise InputTypeError(
-                    f"{name}: all parts must have the same dtype; {first.spec} holds {_dtype_name(first.dtype)}, "
-                    f"{part.spec} {_dtype_name(part.dtype)}."
+                    f"{name}: all parts must have the same dtype; {first.spec} holds {dtype_name(first.dtype)}, "
+                    f"{part.spec} {dtype_name(part.dtype)}."
                 )
         self.n_features = first.n_features
         self.dtype = first.dtype
@@ -65,7 +65,3 @@ class ConcatenatedRows:
         """See `RowSource.require_unchanged`."""
         for part in self._parts:
             part.require_unchanged()
-
-
-def _dtype_name(dtype: np.dtype[Any]) -> str:
-    return "bfloat16" if dtype == BFLOAT16_BITS else dtype.name

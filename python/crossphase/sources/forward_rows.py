@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
@@ -37,6 +38,19 @@ class _Cursor:
         return rows
 
 
+_SOURCES: weakref.WeakSet[ForwardRows] = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    """In a forked child, where a thread that was reading is gone and would never give its lock back."""
+    for source in _SOURCES:
+        source._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_all)
+
+
 class ForwardRows(ABC):
     """A `RowSource` over pieces that only come in order: a deflated stream, pages, chunks.
 
@@ -54,6 +68,7 @@ class ForwardRows(ABC):
         self.dtype = dtype
         self._lock = threading.Lock()
         self._cursor: _Cursor | None = None
+        _SOURCES.add(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from crossphase.sources.opening import open_rows  # noqa: PLC0415  (which imports this module)

@@ -19,11 +19,12 @@ from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
 from crossphase.sources.members import Location, Member, choose_any, choose_rows
 from crossphase.sources.optional import load
 from crossphase.sources.plain_rows import PlainRows
-from crossphase.sources.source import RowSource, check_shape, value_dtype
+from crossphase.sources.source import RowSource, check_shape, holds_floats, value_dtype
 from crossphase.sources.watched_file import WatchedFile
 
 _MOST_MEMBERS = 10_000
 _MOST_SOFT_LINKS = 8
+_SPARSE_PARTS = ("data", "indices", "indptr")
 
 
 def open_hdf5(file: WatchedFile, member: str, spec: str) -> RowSource:
@@ -57,7 +58,7 @@ def open_file(file: WatchedFile) -> Iterator[Any]:
 
 
 def find(h5: Any, member: str, file: WatchedFile) -> Any:
-    """The dataset or group of a path inside the file, never through a link to another file."""
+    """The dataset or group of a path inside the file or a group of it, never through a link to another file."""
     h5py = load("h5py", "HDF5")
     item, parts, n_links = h5, [part for part in member.split("/") if part], 0
     while parts:
@@ -76,7 +77,7 @@ def find(h5: Any, member: str, file: WatchedFile) -> Any:
             if n_links > _MOST_SOFT_LINKS:
                 raise InputValueError(f"{file.name}: {Location(file.path, member)} is a link to a link without end.")
             parts = [step for step in link.path.split("/") if step] + parts
-            item = h5 if link.path.startswith("/") else item
+            item = h5["/"] if link.path.startswith("/") else item
         else:
             item = item[part]
     return item
@@ -136,28 +137,29 @@ class SparseRows(ForwardRows):
     def _block(self, group: Any, first: int, stop: int) -> np.ndarray:
         from scipy.sparse import csr_array  # noqa: PLC0415  (only this format pays for it)
 
-        bounds = group["indptr"][first : stop + 1].astype(np.int64)
+        data, indices, indptr = (find(group, part, self.file) for part in _SPARSE_PARTS)
+        bounds = indptr[first : stop + 1].astype(np.int64)
         counts = np.diff(bounds)
-        if bounds[0] < 0 or bounds[-1] > len(group["data"]) or not ((counts >= 0) & (counts <= self.n_features)).all():
+        if bounds[0] < 0 or bounds[-1] > len(data) or not ((counts >= 0) & (counts <= self.n_features)).all():
             raise InputValueError(
                 f"{self.name}: {self.where} is damaged; its indptr is wrong in rows {first} to {stop}."
             )
-        indices = group["indices"][bounds[0] : bounds[-1]]
-        if len(indices) and not 0 <= indices.min() <= indices.max() < self.n_features:
+        columns = indices[bounds[0] : bounds[-1]]
+        if len(columns) and not 0 <= columns.min() <= columns.max() < self.n_features:
             raise InputValueError(
                 f"{self.name}: {self.where} is damaged; a column index in rows {first} to {stop} is not within 0 to "
                 f"{self.n_features - 1}."
             )
-        values = group["data"][bounds[0] : bounds[-1]]
+        values = data[bounds[0] : bounds[-1]]
         # SciPy's sparse arrays know no float16; float32 holds every one of them.
         wide = values.astype(np.float32 if self.dtype == np.float16 else self.dtype, copy=False)
-        rows = csr_array((wide, indices, bounds - bounds[0]), shape=(stop - first, self.n_features))
+        rows = csr_array((wide, columns, bounds - bounds[0]), shape=(stop - first, self.n_features))
         return np.asarray(rows.toarray())
 
 
 def _open_sparse(group: Any, file: WatchedFile, member: str, spec: str) -> SparseRows:
     where = Location(file.path, member)
-    if not {"data", "indices", "indptr"} <= set(group):
+    if not set(_SPARSE_PARTS) <= set(group):
         raise InputValueError(
             f"{file.name}: {where} is a group, not a matrix; it holds {', '.join(list(group)[:12]) or 'nothing'}."
         )
@@ -169,19 +171,19 @@ def _open_sparse(group: Any, file: WatchedFile, member: str, spec: str) -> Spars
         )
     shape = tuple(int(size) for size in group.attrs.get("shape", group.attrs.get("h5sparse_shape", ())))
     check_shape(shape, file.name, where)
-    for part in ("data", "indices", "indptr"):
-        dataset = find(group, part, file)
+    parts = {part: find(group, part, file) for part in _SPARSE_PARTS}
+    for part, dataset in parts.items():
         check_dataset(dataset, file, f"{where}/{part}")
         if len(dataset.shape) != 1 or (part != "data" and dataset.dtype.kind not in "iu"):
             raise InputValueError(
                 f"{file.name}: {where}/{part} must be one row of numbers; its shape is {dataset.shape}."
             )
-    n_bounds, n_indices, n_values = (len(group[part]) for part in ("indptr", "indices", "data"))
+    n_values, n_indices, n_bounds = (len(dataset) for dataset in parts.values())
     if n_bounds != shape[0] + 1 or n_indices != n_values:
         raise InputValueError(
             f"{file.name}: {where} is damaged: shape {shape}, {n_bounds} row bounds, {n_indices} indices, {n_values} values."
         )
-    return SparseRows(spec, file, member, shape, value_dtype(group["data"].dtype, file.name, where))
+    return SparseRows(spec, file, member, shape, value_dtype(parts["data"].dtype, file.name, where))
 
 
 def _members(h5: Any) -> list[Member]:
@@ -201,8 +203,10 @@ def _members(h5: Any) -> list[Member]:
             seen.add(address)
             if isinstance(item, h5py.Dataset):
                 shape = item.shape or ()
-                members.append(Member(prefix + key, shape, str(item.dtype), len(shape) == 2 and _is_float(item.dtype)))
-            elif _is_group(item) and {"data", "indices", "indptr"} <= set(item):
+                members.append(
+                    Member(prefix + key, shape, str(item.dtype), len(shape) == 2 and holds_floats(item.dtype))
+                )
+            elif _is_group(item) and set(_SPARSE_PARTS) <= set(item):
                 shape = tuple(int(size) for size in item.attrs.get("shape", item.attrs.get("h5sparse_shape", ())))
                 members.append(Member(prefix + key, shape, "sparse", True))
             elif _is_group(item):
@@ -212,10 +216,6 @@ def _members(h5: Any) -> list[Member]:
 
 def _is_group(item: Any) -> bool:
     return isinstance(item, load("h5py", "HDF5").Group)
-
-
-def _is_float(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype == np.dtype("V2")
 
 
 def read_hdf5_array(file: WatchedFile, member: str) -> np.ndarray:

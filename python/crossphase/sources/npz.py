@@ -13,7 +13,7 @@ from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
 from crossphase.sources.members import Member, choose_any, choose_rows
 from crossphase.sources.npy import MOST_HEADER_BYTES, NpyHeader, read_header, refuse_objects
 from crossphase.sources.plain_rows import PlainRows
-from crossphase.sources.source import RowSource, value_dtype
+from crossphase.sources.source import RowSource, holds_floats, value_dtype
 from crossphase.sources.watched_file import WatchedFile
 
 _MOST_DEFLATED = 1032  # bytes that one deflated byte can stand for (zlib, "Maximum Expansion Factor")
@@ -128,13 +128,9 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: WatchedFile, w
 
 def _members(entries: dict[str, _Entry]) -> list[Member]:
     return [
-        Member(name, header.shape, _dtype_name(header.dtype), len(header.shape) == 2 and _is_float(header.dtype))
+        Member(name, header.shape, _dtype_name(header.dtype), len(header.shape) == 2 and holds_floats(header.dtype))
         for name, (_, header) in entries.items()
     ]
-
-
-def _is_float(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype == np.dtype("V2")
 
 
 def _dtype_name(dtype: np.dtype[Any]) -> str:

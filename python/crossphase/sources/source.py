@@ -11,6 +11,16 @@ from crossphase.errors import InputTypeError, InputValueError
 BFLOAT16_BITS = np.dtype(np.uint16)  # stands for bfloat16, as in `Samples.values`
 
 
+def holds_floats(stored: np.dtype[Any]) -> bool:
+    """Whether values of a stored dtype can be features: real floating-point numbers, bfloat16 as two-byte void."""
+    return stored.kind == "f" or stored == np.dtype("V2")
+
+
+def dtype_name(handed_out: np.dtype[Any]) -> str:
+    """The name of a source's dtype."""
+    return "bfloat16" if handed_out == BFLOAT16_BITS else handed_out.name
+
+
 @runtime_checkable
 class RowSource(Protocol):
     """One sample matrix that is read in blocks of rows and never held as a whole.

@@ -19,7 +19,7 @@ from crossphase.sources.chunks import ChunkGrid
 from crossphase.sources.forward_rows import ForwardRows
 from crossphase.sources.members import Location, Member, choose_any, choose_rows
 from crossphase.sources.optional import load
-from crossphase.sources.source import check_shape, value_dtype
+from crossphase.sources.source import check_shape, holds_floats, value_dtype
 from crossphase.sources.watched_file import WatchedFile, fingerprint_of
 
 _METADATA = ("zarr.json", ".zarray", ".zgroup")
@@ -112,7 +112,7 @@ def _find(folder: Path, member: str, name: str, choose: Any) -> tuple[Any, str]:
         arrays = {path: item for path, item in root.members(max_depth=None) if isinstance(item, zarr.Array)}
         member = choose(
             [
-                Member(path, item.shape, str(item.dtype), item.ndim == 2 and _is_float(item.dtype))
+                Member(path, item.shape, str(item.dtype), item.ndim == 2 and holds_floats(item.dtype))
                 for path, item in arrays.items()
             ],
             member,
@@ -137,8 +137,15 @@ def _check(array: Any, name: str, where: object, folder: Path) -> None:
         )
     grid = ChunkGrid(array.shape, array.shards or array.chunks, array.dtype.itemsize)
     grid.check(name, where)
-    n_stored = sum(file not in (*_METADATA, ".zattrs", ".zmetadata") for file in _files(folder))
-    grid.require_complete(n_stored, name, where)
+    grid.require_complete(_n_stored(metadata, grid, folder), name, where)
+
+
+def _n_stored(metadata: Any, grid: ChunkGrid, folder: Path) -> int:
+    """Chunks that are there, under the names that the store looks for; other files are none."""
+    files = _files(folder).keys() - {*_METADATA, ".zattrs", ".zmetadata"}
+    if len(files) < grid.n_chunks:  # whose names need not be tried: a shape may claim any number of them
+        return len(files)
+    return sum(metadata.encode_chunk_key(place) in files for place in np.ndindex(*grid.counts))
 
 
 def _codec_names(codecs: Any) -> Iterator[str]:
@@ -162,7 +169,3 @@ def _files(folder: Path) -> dict[str, tuple[int, int]]:
             status = path.stat()
             files[path.relative_to(folder).as_posix()] = (status.st_size, status.st_mtime_ns)
     return files
-
-
-def _is_float(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind == "f" or dtype == np.dtype("V2")
