@@ -26,6 +26,7 @@ from crossphase import (
     PairState,
     Regime,
     SpikedModel,
+    coherence,
     diagnose,
     summarize_pair,
 )
@@ -251,6 +252,33 @@ def test_rows_are_named_by_their_positions(state: PairState, pair: tuple[np.ndar
     assert f"row {outlier} alone carries" in message_of(found, "outlying_row")
     assert found.pairing.duplicates.first_y == ((copied, original),)
     assert f"row {copied} repeats row {original}" in message_of(found, "duplicate_rows")
+
+
+@pytest.mark.parametrize("size", [1e5, 1e6])
+@pytest.mark.parametrize("precision", ["f32", "bf16x3", "bf16"])
+def test_an_outlying_row_that_the_sample_missed_is_told_and_feigns_nothing(precision: str, size: float) -> None:
+    rng = np.random.default_rng(3)
+    n, missed = 24_000, 0
+    X, Y = (rng.normal(size=(n, 12)).astype(np.float32) for _ in range(2))
+    X[missed], Y[missed] = size * X[missed], size * Y[missed]
+    state = summarize_pair(X, Y, rng.normal(size=n), precision=precision)
+    assert missed not in state.sample.positions
+    found = diagnose(state, rehearse=False, audit=False)
+    message = message_of(found, "outlying_rows_unsampled")
+    assert message.startswith("X: 100% of the variance (columns scaled to unit variance) is of outlying rows that")
+    assert codes_of(found).count("outlying_rows_unsampled") == 2
+    # That row is one shared direction; what is beside it is chance, of independent views.
+    prepared = prepare_pair(
+        as_samples(state.sample.X, "X"),
+        as_samples(state.sample.Y, "Y"),
+        state.moments,
+        standardize=False,
+        reduce=(None, None),
+    )
+    null = crossphase.null_correlations(n, 12, 12).level_95
+    correlations = coherence(prepared.covariances, rcond=0.0).correlations
+    assert correlations[0] > 0.99
+    assert (correlations[1:] < 2 * null).all()
 
 
 def test_shuffled_rows_show_in_the_sample(pair: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:

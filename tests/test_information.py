@@ -484,3 +484,18 @@ def test_the_smallest_probabilities_count() -> None:
     pmf[0, 0, 0], pmf[1, 1, 1] = 1.0, 1e-170
     found = information_decomposition(pmf)
     assert np.isfinite([found.redundancy, found.unique_x, found.unique_y, found.synergy]).all()
+
+
+@pytest.mark.parametrize("precision", ["f32", "bf16x6", "bf16x3"])
+def test_classes_hold_the_same_information_in_low_precision(rng: np.random.Generator, precision: str) -> None:
+    """They sum to one in every row: that direction has no variance but what errors of the sums feign."""
+    classes = rng.integers(0, 5, 20_000)
+    X, Y = (rng.standard_normal((20_000, 6), dtype=np.float32) for _ in range(2))
+    X[:, 0] += classes
+    labels = np.eye(5)[classes]
+    found, exact = (
+        gaussian_information_decomposition(cross_moments(X, Y, labels, precision=p)) for p in (precision, "f64")
+    )
+    assert found.information_joint == pytest.approx(exact.information_joint, rel=1e-3)
+    with pytest.raises(np.linalg.LinAlgError, match=r"covariance of X is singular \(rank 6 of 7\)"):
+        gaussian_information_decomposition(cross_moments(np.hstack([X, X[:, :1]]), Y, labels, precision=precision))

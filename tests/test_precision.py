@@ -79,6 +79,21 @@ def test_means_cost_no_digits_of_what_the_type_holds(rng: np.random.Generator, p
     assert relative_errors(X, Y, precision).max() <= BOUNDS[precision]
 
 
+@pytest.mark.parametrize("precision", REDUCED)
+@pytest.mark.parametrize("row", [0, 700])
+@pytest.mark.parametrize("size", [3e4, 1e6])
+def test_a_row_that_outweighs_the_others_costs_no_digits(
+    rng: np.random.Generator, precision: str, row: int, size: float
+) -> None:
+    """Its products have no others to average their errors with, nor do those of the rows that drown in its sums."""
+    X, Y = (rng.standard_normal((3000, width), dtype=np.float32) for width in (40, 35))
+    X[row], Y[row] = size * rng.uniform(1, 2, 40), size * rng.uniform(1, 2, 35)
+    # The errors of blocks without it count for little beside its squares.
+    assert relative_errors(X, Y, precision).max() <= BOUNDS[precision] * 3000 / size**2 + 3000 * 2.0**-52
+    Y[row] = 1  # outweighs those of one view only: its errors are those of one product with ordinary values
+    assert relative_errors(X, Y, precision).max() <= BOUNDS[precision]
+
+
 def test_bfloat16_samples_lose_nothing_to_bfloat16_products(rng: np.random.Generator) -> None:
     """Around 0 and around a mean far from it they are multiplied as they are: only the float32 sums round."""
     X, Y = ((rng.standard_normal((5000, 30)) + mean).astype(ml_dtypes.bfloat16) for mean in (0.0, 20.0))

@@ -8,6 +8,8 @@ from hypothesis import given
 
 import problems
 from crossphase import (
+    CrossAlignment,
+    CrossPrediction,
     InputTypeError,
     InputValueError,
     coherence,
@@ -15,7 +17,7 @@ from crossphase import (
     null_correlations,
     prediction_operator,
 )
-from crossphase.covariances import Covariances, swapped
+from crossphase.covariances import Covariances, pooled, swapped
 
 
 def paired_samples(rng: np.random.Generator, n: int, p: int, q: int, n_shared: int) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +25,39 @@ def paired_samples(rng: np.random.Generator, n: int, p: int, q: int, n_shared: i
     X = np.hstack([shared + rng.standard_normal((n, n_shared)), rng.standard_normal((n, p - n_shared))])
     Y = np.hstack([shared + rng.standard_normal((n, n_shared)), rng.standard_normal((n, q - n_shared))])
     return X @ problems.orthogonal(rng, p) + 5.0, Y @ problems.orthogonal(rng, q) - 2.0
+
+
+@pytest.mark.parametrize("precision", ["f64", "auto", "f32", "bf16x6", "bf16x3", "bf16"])
+def test_repeated_columns_feign_nothing_whatever_the_precision(rng: np.random.Generator, precision: str) -> None:
+    """Independent views of rank 12 in 24 columns; "auto" takes less than float64 for float32 rows."""
+    views = []
+    for _ in range(2):
+        own = rng.standard_normal((5000, 12), dtype=np.float32)
+        views.append(np.hstack([own, own[:, :6], own[:, :6] @ rng.standard_normal((6, 6), dtype=np.float32)]))
+    moments = cross_moments(*views, precision=precision)
+    exact = coherence(cross_moments(*(view.astype(np.float64)[:, :12] for view in views)))
+    cutoff = 1e-3 if precision == "bf16" else 1e-4
+    for pair in (moments, swapped(moments), pooled([moments, cross_moments(*views)])):
+        found = coherence(pair)
+        assert (found.rank_x, found.rank_y) == (12, 12)
+        assert np.abs(found.correlations[:12] - exact.correlations).max() < cutoff
+        assert found.correlations[12:].max() < 1e-6
+        assert prediction_operator(pair).rank_x == 12
+    assert coherence(moments, rcond=0.9).rank_x < 12
+
+
+@pytest.mark.parametrize("precision", ["f64", "f32", "bf16x3", "bf16"])
+def test_estimators_refuse_repeated_columns_whatever_the_precision(rng: np.random.Generator, precision: str) -> None:
+    X, Y = (rng.standard_normal((5000, width), dtype=np.float32) for width in (6, 5))
+    moments = cross_moments(np.hstack([X, X[:, :1] + X[:, 1:2]]), Y, precision=precision)
+    for estimator, pair in (
+        (CrossAlignment(2), moments),
+        (CrossPrediction(2), moments),
+        (CrossAlignment(2), [moments]),
+    ):
+        with pytest.raises(np.linalg.LinAlgError, match=r"rank 6 of 7 .*from the others"):
+            estimator.fit_moments(pair)
+    assert CrossAlignment(2).fit_moments(cross_moments(X, Y, precision=precision)).correlations_[0] < 0.1
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ struct Centre {
 
     std::vector<double> mean;      // padded with zeros to whole panels of 32
     std::vector<double> diagonal;  // of the scatter; infinite where squares overflow
+    std::vector<char> is_uneven;   // a few rows hold much of the column's squares
 };
 
 // In float64.
@@ -45,7 +46,10 @@ class DoubleBlock {
     PackedPanels panels_;
 };
 
-// In float32, or in pieces of bfloat16.
+// In float32, or in pieces of bfloat16; products of two panels that both have uneven columns in float64. Errors of
+// short products average out over rows that are alike. Where one row outweighs the rest they are those of its own
+// product, and what the other rows add to it is rounded to its last digits, all the same way: errors that a null
+// direction shows.
 class ReducedBlock {
   public:
     static constexpr std::ptrdiff_t kWidth = isa::kTileWidth;
@@ -61,6 +65,7 @@ class ReducedBlock {
   private:
     void choose_shift_and_scale(Precision precision);
     void pack(std::span<const SampleView> parts);
+    void double_tile(std::ptrdiff_t i, std::ptrdiff_t j, double* entries) const;
     std::ptrdiff_t panel_words() const { return n_strips_ * isa::kStripRows * kWidth * n_bytes_ / 4; }
 
     const isa::BlockKernels& kernels_;
@@ -75,6 +80,8 @@ class ReducedBlock {
     std::vector<double> scale_;
     bool is_scaled_ = false;
     bool is_off_centre_ = false;
+    std::vector<std::ptrdiff_t> uneven_;     // each panel's number among those with uneven columns; -1: has none
+    std::unique_ptr<PackedPanels> doubles_;  // these panels, each as two of float64
 
     struct Free {
         void operator()(std::uint32_t* words) const { ::operator delete(words, std::align_val_t{64}); }

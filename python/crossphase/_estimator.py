@@ -34,6 +34,7 @@ from crossphase.covariances import (
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.moments import CrossMoments
 from crossphase.pair_factors import PairFactors
+from crossphase.precision import precision_of
 from crossphase.projection import project
 from crossphase.ridge_selection import N_FOLDS, PairRegularization, RidgeRule, check_ridge, choose_regularization
 from crossphase.samples import as_samples
@@ -368,7 +369,7 @@ def _with_means(state: Any) -> PairMoments:
     if all(hasattr(type(state), name) or hasattr(state, name) for name in ("mean_x", "mean_y", "n_samples")):
         return cast(PairMoments, state)
     p, q = state.cov_xy.shape
-    return PooledMoments(2**62, np.zeros(p), np.zeros(q), state.cov_xx, state.cov_yy, state.cov_xy)
+    return PooledMoments(2**62, np.zeros(p), np.zeros(q), state.cov_xx, state.cov_yy, state.cov_xy, precision_of(state))
 
 
 def squared_error(weights_x: np.ndarray, loadings: np.ndarray, training: PairMoments, held_out: PairMoments) -> float:

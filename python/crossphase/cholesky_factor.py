@@ -43,6 +43,10 @@ class CholeskyFactor:
     name : str
         Of the view, in messages.
     regularization : Regularization
+    n_samples : int, optional
+        Rows that the covariance comes from, for the message.
+    null_variance : float
+        Variance, columns scaled to unit variance, that errors of the covariance could feign.
 
     Raises
     ------
@@ -51,12 +55,19 @@ class CholeskyFactor:
     """
 
     def __init__(
-        self, cov: np.ndarray, name: str, regularization: Regularization, *, n_samples: int | None = None
+        self,
+        cov: np.ndarray,
+        name: str,
+        regularization: Regularization,
+        *,
+        n_samples: int | None = None,
+        null_variance: float = RCOND,
     ) -> None:
         self._cov = cov
         self._name = name
         self._regularization = regularization
         self._n_samples = n_samples
+        self._null_variance = null_variance
 
     def factorize(self) -> None:
         """Compute the factor now, if it is not there yet."""
@@ -77,8 +88,8 @@ class CholeskyFactor:
                 raise np.linalg.LinAlgError(self._is_singular(scaled)) from None
             norm = float(np.abs(scaled).sum(axis=0).max())
             # A 1-norm condition is at most p times that of the eigenvalues; the estimate is rarely 10 times off.
-            is_suspicious = lapack.dpocon(upper, norm, uplo="U")[0] < 10 * len(scaled) * RCOND
-            if is_suspicious and _numerical_rank(scaled) < len(scaled):
+            is_suspicious = lapack.dpocon(upper, norm, uplo="U")[0] < 10 * len(scaled) * self._null_variance
+            if is_suspicious and self._numerical_rank(scaled) < len(scaled):
                 raise np.linalg.LinAlgError(self._is_singular(scaled))
         return scale, upper
 
@@ -90,8 +101,8 @@ class CholeskyFactor:
         constant = np.flatnonzero(np.diag(self._cov) <= 0)
         if len(constant) == p:
             return f"{self._name} is constant: none of its columns varies. Check that it holds what it should."
-        _, pivots, found, _ = lapack.dpstrf(scaled, tol=RCOND * float(np.diag(scaled).max()), lower=1)
-        rank = min(_numerical_rank(scaled), p - 1)
+        _, pivots, found, _ = lapack.dpstrf(scaled, tol=self._null_variance * float(np.diag(scaled).max()), lower=1)
+        rank = min(self._numerical_rank(scaled), p - 1)
         remedy = "Pass a larger ridge" if self._regularization.ridge > 0 else "Pass ridge > 0"
         causes = [_named(constant, "is constant", "are constant")]
         if self._n_samples is not None and self._n_samples <= p:
@@ -101,10 +112,16 @@ class CholeskyFactor:
             repeated = np.setdiff1d(pivots[found:] - 1, constant)
             causes.append(_named(repeated, "follows from the others", "follow from the others"))
             other = f"drop those columns of {self._name}"
+        if self._null_variance > RCOND:
+            other += ', or sum with precision="f64" what only looks singular in fewer digits'
         return (
             f"the covariance of {self._name} is singular (rank {rank} of {p} with ridge {self._regularization.ridge:g}). "
             f'{" ".join(filter(None, causes))} {remedy} or ridge="auto", or {other}.'
         )
+
+    def _numerical_rank(self, scaled: np.ndarray) -> int:
+        values = np.linalg.eigvalsh(scaled)
+        return int((values > max(RCOND * values[-1], self._null_variance)).sum())
 
     def whiten(self, matrix: np.ndarray, *, n_threads: int = 1) -> np.ndarray:
         """``L^-1 matrix``; a matrix of shape (p, anything). Threads do not change the result."""
@@ -121,11 +138,6 @@ class CholeskyFactor:
         scale, upper = self._factor
         with single_threaded_blas():
             return np.asarray(blas.dtrsm(1.0, upper, directions) / scale[:, None])
-
-
-def _numerical_rank(cov: np.ndarray) -> int:
-    values = np.linalg.eigvalsh(cov)
-    return int((values > RCOND * max(values[-1], 0.0)).sum())
 
 
 def _named(columns: np.ndarray, one: str, many: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crossphase._scalars import check_integer
 from crossphase.errors import InputTypeError, InputValueError
+from crossphase.precision import NULL_VARIANCE, precision_of
 
 
 class PairCovariances(Protocol):
@@ -41,6 +42,7 @@ class Covariances:
     cov_xx: np.ndarray
     cov_yy: np.ndarray
     cov_xy: np.ndarray
+    precision: str = "f64"  # of the sums of products that they come from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +55,7 @@ class PooledMoments:
     cov_xx: np.ndarray
     cov_yy: np.ndarray
     cov_xy: np.ndarray
+    precision: str = "f64"  # of the sums of products that they come from: of the least precise
 
 
 def require_covariances(moments: Any, for_rows: str) -> None:
@@ -86,7 +89,7 @@ def unit_scales(variances: np.ndarray) -> np.ndarray:
 
 def swapped(moments: PairCovariances) -> Covariances:
     """The same pair with X and Y in each other's place."""
-    return Covariances(moments.cov_yy, moments.cov_xx, moments.cov_xy.T)
+    return Covariances(moments.cov_yy, moments.cov_xx, moments.cov_xy.T, precision_of(moments))
 
 
 def pooled(states: Sequence[PairMoments]) -> PooledMoments:
@@ -116,4 +119,5 @@ def pooled(states: Sequence[PairMoments]) -> PooledMoments:
         cov("cov_xx", steps_x, steps_x),
         cov("cov_yy", steps_y, steps_y),
         cov("cov_xy", steps_x, steps_y),
+        max((precision_of(state) for state in states), key=lambda precision: NULL_VARIANCE[precision]),
     )

@@ -9,6 +9,7 @@ from crossphase._estimator import CrossModalEstimator, LinearMaps, squared_error
 from crossphase.closed_forms import score_deviations, shared_directions, solve_prediction
 from crossphase.covariances import PairCovariances, PairMoments, PooledMoments
 from crossphase.pair_factors import PairFactors
+from crossphase.precision import precision_of
 
 
 class CrossPrediction(CrossModalEstimator):
@@ -98,4 +99,4 @@ def _swapped(m: PairMoments) -> PooledMoments:
     """The roles of X and Y exchanged, for a state of a single row too, which has no covariance."""
     p, q = len(m.mean_x), len(m.mean_y)
     covs = (m.cov_yy, m.cov_xx, m.cov_xy.T) if m.n_samples > 1 else tuple(np.zeros(s) for s in ((q, q), (p, p), (q, p)))
-    return PooledMoments(m.n_samples, m.mean_y, m.mean_x, *covs)
+    return PooledMoments(m.n_samples, m.mean_y, m.mean_x, covs[0], covs[1], covs[2], precision_of(m))

@@ -20,6 +20,7 @@ from crossphase.cholesky_factor import CholeskyFactor, Regularization
 from crossphase.closed_forms import score_deviations, score_noise
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.multiview_moments import MultiviewMoments, require_views, view_name
+from crossphase.precision import null_variance_of
 from crossphase.projection import project
 from crossphase.ridge_selection import RidgeRule, check_ridge, oas_shrinkage
 from crossphase.samples import as_samples, require_finite
@@ -148,8 +149,9 @@ class MultiviewCrossAlignment(BaseEstimator):  # type: ignore[misc]  # scikit-le
             raise InputValueError(f"n_components must be at most {least}, the columns of the narrowest view; got {k}.")
         covs = [moments.cov(i, i) for i in range(n_views)]
         regularizations = [self._regularization(cov, moments.n_samples) for cov in covs]
+        null = null_variance_of(moments)
         factors = [
-            CholeskyFactor(cov, view_name(i), regularization, n_samples=moments.n_samples)
+            CholeskyFactor(cov, view_name(i), regularization, n_samples=moments.n_samples, null_variance=null)
             for i, (cov, regularization) in enumerate(zip(covs, regularizations, strict=True))
         ]
         with single_threaded_blas():

@@ -10,6 +10,7 @@ from crossphase._threads import single_threaded_blas
 from crossphase.covariances import Covariances
 from crossphase.errors import InputValueError
 from crossphase.moments import CrossMoments
+from crossphase.precision import null_variance_of
 from crossphase.samples import Samples
 
 
@@ -123,25 +124,6 @@ def _prepare_view(
             _, vectors = np.linalg.eigh(prepared)
             return replace(view, axes=vectors[:, ::-1][:, :n_axes])
         return view if view.rank == len(kept) else replace(view, axes=np.linalg.qr(basis)[0])
-
-
-# Variance, columns scaled to unit variance, below which a direction counts as null, by the precision of the sums. What errors
-# leave in a null direction must not be whitened into a correlation. Entries of a covariance err by up to e, relative to
-# sqrt(c_ii c_jj); a symmetric matrix of such errors has a spectral norm of about 2 e sqrt(D), 128 e at D = 4096 columns:
-#   f64     e = 1e-16    norm 1e-14    a direction kept at 1e-10 feigns at most 1e-16 / 1e-10 even if both views' are null
-#   f32     e = 1.2e-8   norm 1.5e-6; bf16x6 sums in float32 as well
-#   bf16x3  e = 1.3e-7   norm 1.7e-5
-#   bf16    e = 6e-5, but these are no free errors: the sums are those of rows rounded to 8 bits, a matrix with eigenvalues of its
-#           own. Rounding adds noise of variance 2^-18 / 3 = 1.3e-6 to a column, on the diagonal up to 1.1e-4 where that is
-#           replaced by exact squares; it is unrelated to the other view's, and shrinks a correlation along a direction of
-#           variance v by 1.3e-6 / v.
-# Each e is the largest of some million entries, four times a typical one, and the cutoffs stand 5 to 50 norms above zero.
-_NULL_VARIANCE = {"f64": 1e-10, "f32": 1e-5, "bf16x6": 1e-5, "bf16x3": 1e-4, "bf16": 1e-3}
-
-
-def null_variance_of(moments: CrossMoments) -> float:
-    """Variance of a direction, columns scaled to unit variance, below which it counts as null."""
-    return _NULL_VARIANCE[moments.precision]
 
 
 def _independent_directions(cov: np.ndarray, null_variance: float) -> np.ndarray:

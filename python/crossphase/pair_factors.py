@@ -9,6 +9,7 @@ import numpy as np
 
 from crossphase.cholesky_factor import CholeskyFactor, Regularization
 from crossphase.covariances import PairCovariances
+from crossphase.precision import null_variance_of
 
 _NONE = Regularization()
 
@@ -44,8 +45,9 @@ class PairFactors:
         self.moments = moments
         self._n_threads = n_threads
         n_samples = getattr(moments, "n_samples", None)  # a population has none
-        self._x = CholeskyFactor(moments.cov_xx, "X", x, n_samples=n_samples)
-        self._y = CholeskyFactor(moments.cov_yy, "Y", y, n_samples=n_samples)
+        null = null_variance_of(moments)
+        self._x = CholeskyFactor(moments.cov_xx, "X", x, n_samples=n_samples, null_variance=null)
+        self._y = CholeskyFactor(moments.cov_yy, "Y", y, n_samples=n_samples, null_variance=null)
 
     def prepare(self) -> None:
         """Compute both factors, `prediction` and `coherence` now: what threads would otherwise compute twice."""

@@ -11,6 +11,7 @@ from crossphase._threads import single_threaded_blas
 from crossphase.canonical_tests import largest_root_law
 from crossphase.covariances import PairCovariances, n_components_of, unit_scales
 from crossphase.errors import InputValueError
+from crossphase.precision import NULL_VARIANCE, null_variance_of
 from crossphase.singular_vectors import fix_signs, leading_singular_vectors
 from crossphase.whitening import whitening_matrix
 
@@ -61,7 +62,12 @@ class EquilibratedWhitener:
 
 
 def equilibrated_whitener(
-    cov: np.ndarray, *, ridge: float = 0.0, rcond: float = 1e-10, backend: str | None = None
+    cov: np.ndarray,
+    *,
+    ridge: float = 0.0,
+    rcond: float = 1e-10,
+    least_variance: float = 0.0,
+    backend: str | None = None,
 ) -> EquilibratedWhitener:
     """Whitener that does not mind columns of very different units: scaled to unit variance first, then ZCA.
 
@@ -76,12 +82,39 @@ def equilibrated_whitener(
     rcond : float, in [0, 1)
         Directions of the scaled covariance are left out if their variance is at most `rcond` times the largest. Rounding
         feigns correlations of about 1e-16 / rcond in directions at the limit.
+    least_variance : float
+        Directions of the scaled covariance below about this variance are left out too: what its errors could feign.
     """
     ridge = check_number(ridge, "ridge", least=0)
     scale = unit_scales(np.diag(cov) + ridge)
     scaled = (cov + ridge * np.eye(len(cov))) / scale / scale[:, None]
+    if least_variance > 0:
+        rcond = max(rcond, least_variance / _about_largest_eigenvalue(scaled))
     found = whitening_matrix(scaled, rcond=rcond, n_threads=1, backend=backend)
     return EquilibratedWhitener(found.matrix / scale, int(found.n_kept))
+
+
+def _about_largest_eigenvalue(cov: np.ndarray) -> float:
+    """By power iteration from the longest column: enough digits for a cutoff; at least the mean diagonal entry."""
+    vector = cov[:, np.square(cov).sum(axis=0).argmax()]
+    length = 0.0
+    for _ in range(16):
+        length = float(np.linalg.norm(vector))
+        if length == 0:
+            break
+        vector = cov @ (vector / length)
+    return max(length, float(np.diag(cov).mean()), np.finfo(float).tiny)
+
+
+def _whitener_of(
+    moments: PairCovariances, cov: np.ndarray, ridge: float, rcond: float | None, backend: str | None
+) -> EquilibratedWhitener:
+    """With the cutoff asked for, or that of the moments' precision."""
+    if rcond is not None:
+        return equilibrated_whitener(cov, ridge=ridge, rcond=rcond, backend=backend)
+    null = null_variance_of(moments)
+    least = null if null > NULL_VARIANCE["f64"] else 0.0
+    return equilibrated_whitener(cov, ridge=ridge, least_variance=least, backend=backend)
 
 
 def coherence(
@@ -89,7 +122,7 @@ def coherence(
     *,
     n_components: int | None = None,
     ridge: float = 0.0,
-    rcond: float = 1e-10,
+    rcond: float | None = None,
     backend: str | None = None,
 ) -> Coherence:
     """Coherence of X and Y: its singular values are the canonical correlations.
@@ -102,8 +135,10 @@ def coherence(
         is missed (`leading_singular_vectors` says how that is known). Default: all, min(n_features_x, n_features_y).
     ridge : float, >= 0
         Added to every eigenvalue of both covariances, in squared feature units.
-    rcond : float, in [0, 1)
-        Directions whose variance, columns scaled to unit variance, is at most `rcond` times the largest are left out.
+    rcond : float, in [0, 1), optional
+        Directions whose variance, columns scaled to unit variance, is at most `rcond` times the largest are left out. Default:
+        1e-10; of moments summed in less than float64, those whose variance errors could feign: below 1e-5 of a column's for
+        f32 and bf16x6, 1e-4 for bf16x3, 1e-3 for bf16.
     backend : {"cpu", "reference"}, optional
         Of the whitening.
 
@@ -113,8 +148,7 @@ def coherence(
     """
     k = n_components_of(moments, n_components)
     whitener_x, whitener_y = (
-        equilibrated_whitener(cov, ridge=ridge, rcond=rcond, backend=backend)
-        for cov in (moments.cov_xx, moments.cov_yy)
+        _whitener_of(moments, cov, ridge, rcond, backend) for cov in (moments.cov_xx, moments.cov_yy)
     )
     return coherence_of(moments.cov_xy, whitener_x, whitener_y, k)
 
@@ -135,7 +169,7 @@ def prediction_operator(
     *,
     n_components: int | None = None,
     ridge: float = 0.0,
-    rcond: float = 1e-10,
+    rcond: float | None = None,
     backend: str | None = None,
 ) -> PredictionOperator:
     """Prediction operator X → Y. For Y → X, swap the roles (`swapped`).
@@ -150,7 +184,7 @@ def prediction_operator(
     Izenman (1975), J. Multivar. Anal. 5, 248-264 (reduced-rank regression).
     """
     k = n_components_of(moments, n_components)
-    whitener_x = equilibrated_whitener(moments.cov_xx, ridge=ridge, rcond=rcond, backend=backend)
+    whitener_x = _whitener_of(moments, moments.cov_xx, ridge, rcond, backend)
     return prediction_operator_of(moments.cov_xy, whitener_x, k)
 
 

@@ -22,6 +22,7 @@ _VALUES_AT_A_TIME = 1 << 17  # converted to float64 together: 1 MiB
 _FEW_GROUPS = 20  # a variance estimated from fewer errs by a third and more
 _MUCH_LEAKAGE = 0.1  # of the label directions' images
 _OUTLIER_SHARE = 0.05  # of a view's variance in one row
+_MISSING_BEYOND_CHANCE = 4.0  # standard errors of a sample's mean
 _OUTLIER_FACTOR = 20.0  # and that many times an average row: with few rows a twentieth is nothing unusual
 
 
@@ -303,22 +304,41 @@ def _about_unequal_scales(view: PreparedView) -> list[DiagnosisWarning]:
 
 
 def _about_outliers(view: PreparedView, n_samples: int, positions: np.ndarray | None) -> list[DiagnosisWarning]:
-    """One row that carries much of a view's variance decides its correlations alone."""
+    """One row that carries much of a view's variance decides its correlations alone; so do rows that a sample missed."""
     largest, row = 0.0, 0
     total = float((n_samples - 1) * len(view.kept))  # of all rows, each column having unit variance
+    energies = np.empty(view.samples.n_samples)
     n_rows = max(1, _VALUES_AT_A_TIME // view.samples.n_features)
     for start in range(0, view.samples.n_samples, n_rows):
         part = to_float64(view.samples.values[start : start + n_rows])[:, view.kept]
         energy = np.square((part - view.mean[view.kept]) / view.deviations).sum(axis=1)
+        energies[start : start + n_rows] = energy
         if energy.max() > largest:
             largest, row = float(energy.max()), start + int(energy.argmax())
+    found = [] if positions is None else _about_rows_not_sampled(view.samples.name, energies, total / n_samples)
     if largest < _OUTLIER_SHARE * total or largest < _OUTLIER_FACTOR * total / n_samples:
-        return []
+        return found
     position = row if positions is None else positions[row]
     return [
         DiagnosisWarning(
             "outlying_row",
             f"{view.samples.name}: row {position} alone carries {largest / total:.0%} of the variance (columns scaled to unit "
             "variance); check it, correlations follow it.",
+        ),
+        *found,
+    ]
+
+
+def _about_rows_not_sampled(name: str, energies: np.ndarray, mean_of_all: float) -> list[DiagnosisWarning]:
+    """The sample falls short of the variance that all rows have, beyond chance: what is missing lies in rows outside it."""
+    missing = 1.0 - float(energies.mean()) / mean_of_all
+    chance = float(energies.std()) / len(energies) ** 0.5 / mean_of_all
+    if missing < max(_OUTLIER_SHARE, _MISSING_BEYOND_CHANCE * chance):
+        return []
+    return [
+        DiagnosisWarning(
+            "outlying_rows_unsampled",
+            f"{name}: {missing:.0%} of the variance (columns scaled to unit variance) is of outlying rows that the sample did "
+            "not catch: the ratios follow them, and the intervals do not know of them. Look for rows of extreme values.",
         )
     ]

@@ -12,6 +12,7 @@ from crossphase._threads import single_threaded_blas
 from crossphase.covariances import PairCovariances
 from crossphase.errors import InputValueError
 from crossphase.information.decomposition import InformationDecomposition, decompose
+from crossphase.precision import null_variance_of
 from crossphase.spectra import equilibrated_whitener
 
 _RCOND = 1e-10  # a direction of relative variance below this is null; rounding then feigns correlations of about 1e-6
@@ -84,14 +85,15 @@ def gaussian_information_decomposition(
     cov_x, cov_y = (_with_ridge(cov, relative_ridge) for cov in (moments.cov_xx, moments.cov_yy))
     cov_xy = np.asarray(moments.cov_xy, dtype=np.float64)
     cov_joint = np.block([[cov_x, cov_xy], [cov_xy.T, cov_y]])
-    whitener_labels = _label_whitener(np.asarray(moments.cov_ll, dtype=np.float64))
+    null = null_variance_of(moments)
+    whitener_labels = _label_whitener(np.asarray(moments.cov_ll, dtype=np.float64), null)
     labels_x, labels_y = (
         np.asarray(cov, dtype=np.float64) @ whitener_labels.T for cov in (moments.cov_xl, moments.cov_yl)
     )
     with single_threaded_blas():
-        x = _residual(cov_x, labels_x, "X")
-        y = _residual(cov_y, labels_y, "Y")
-        joint = _residual(cov_joint, np.vstack([labels_x, labels_y]), "[X Y]")
+        x = _residual(cov_x, labels_x, "X", null)
+        y = _residual(cov_y, labels_y, "Y", null)
+        joint = _residual(cov_joint, np.vstack([labels_x, labels_y]), "[X Y]", null)
         relative = _relative_eigenvalues(y.cov, x.cov)
     unique_y = -0.5 * float(np.log(relative[relative < 1]).sum())
     return decompose(x.information, y.information, joint.information, x.information + unique_y, 0.0)
@@ -139,7 +141,7 @@ def _with_ridge(cov: np.ndarray, relative_ridge: float) -> np.ndarray:
     return np.asarray(cov + relative_ridge * np.trace(cov) / len(cov) * np.eye(len(cov)))
 
 
-def _label_whitener(cov: np.ndarray) -> np.ndarray:
+def _label_whitener(cov: np.ndarray, null_variance: float) -> np.ndarray:
     """Rows that take the labels to uncorrelated ones of variance 1, null directions left out."""
     if len(cov) == 0:
         raise InputValueError("moments hold no labels; pass labels to cross_moments, or n_labels to CrossMoments.")
@@ -150,12 +152,12 @@ def _label_whitener(cov: np.ndarray) -> np.ndarray:
         )
     scale = np.where(varies, 1 / np.sqrt(np.where(varies, np.diag(cov), 1.0)), 0.0)
     values, vectors = np.linalg.eigh(cov * scale * scale[:, None])
-    kept = values > _RCOND * values[-1]
+    kept = values > max(_RCOND * values[-1], null_variance)
     return np.asarray((vectors[:, kept] / np.sqrt(values[kept])).T * scale)
 
 
-def _residual(cov: np.ndarray, cov_labels: np.ndarray, name: str) -> _Residual:
-    whitener = equilibrated_whitener(cov, rcond=_RCOND)
+def _residual(cov: np.ndarray, cov_labels: np.ndarray, name: str, null_variance: float) -> _Residual:
+    whitener = equilibrated_whitener(cov, rcond=_RCOND, least_variance=null_variance if null_variance > _RCOND else 0.0)
     if whitener.rank < len(cov):
         raise np.linalg.LinAlgError(
             f"the covariance of {name} is singular (rank {whitener.rank} of {len(cov)}); pass relative_ridge > 0, such as 1e-3, "
@@ -163,7 +165,7 @@ def _residual(cov: np.ndarray, cov_labels: np.ndarray, name: str) -> _Residual:
         )
     _, correlations, directions = np.linalg.svd(whitener.matrix @ cov_labels, full_matrices=False)
     left = 1 - correlations**2
-    if left.min(initial=1.0) < _RCOND:
+    if left.min(initial=1.0) < null_variance:
         raise np.linalg.LinAlgError(
             f"the information is infinite: a label is a linear function of {name} (canonical correlation "
             f"{correlations.max():.12g}). Leave that label out, or pass relative_ridge > 0, such as 1e-3."

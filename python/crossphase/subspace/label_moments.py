@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 from crossphase.moments import CrossMoments
-from crossphase.pair import PreparedPair, null_variance_of
+from crossphase.pair import PreparedPair
+from crossphase.precision import null_variance_of
 from crossphase.subspace.weighted_rows import blocks_of_rows, weighted_rows
 
 
