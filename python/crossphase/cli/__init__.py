@@ -9,7 +9,7 @@ import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
-from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
+from crossphase.cli.inputs import as_views, input_files, parse_reduce, read_given_labels, read_row_names
 from crossphase.cli.moments import merge, moments
 from crossphase.cli.output import JsonOption, check_target, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
@@ -17,6 +17,7 @@ from crossphase.diagnosis import Diagnosis
 from crossphase.diagnosis.settings import Method
 from crossphase.errors import InputValueError
 from crossphase.exit_codes import DESCRIPTION as EXIT_CODES
+from crossphase.precision import Precision
 from crossphase.rehearsal import AtUse
 from crossphase.signals import SignalRule
 
@@ -70,7 +71,8 @@ def diagnose(
         typer.Option(
             "--labels",
             metavar="L",
-            help=".npy, or .csv with a line of column names. Strings and integers are classes, decimals are measurements. "
+            help=".npy, .csv with a line of column names, or a column of a container (table.parquet::class). Strings and "
+            "integers are classes, decimals are measurements. "
             "May be given several times. Without any, clusters of a view stand in.",
         ),
     ] = None,
@@ -125,7 +127,7 @@ def diagnose(
         ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Of the sums of files read once: those above 1 GiB, and with --checkpoint.")
+        Precision | None, typer.Option(help="Of the sums of files read once: those above 1 GiB, and with --checkpoint.")
     ] = None,
     n_threads: Annotated[
         int | None, typer.Option(help="Threads; default: CROSSPHASE_NUM_THREADS, else one a core.")
@@ -149,8 +151,7 @@ def diagnose(
     from crossphase.diagnosis import diagnose as run
 
     row_files = {"groups": groups, "ids_x": ids_x, "ids_y": ids_y, "ids_labels": ids_labels}
-    given = [Path(view.partition("::")[0]) for view in views]
-    given += [*(labels or ()), *(nuisance_labels or ()), *(path for path in row_files.values() if path is not None)]
+    given = input_files(*views, *(labels or ()), *(nuisance_labels or ()), *row_files.values())
     check_targets(json, plot, given)
     if checkpoint is not None:
         check_target("--checkpoint", checkpoint, (".safetensors",), given)
