@@ -143,6 +143,10 @@ def test_rows_are_matched_by_name(folder: Path) -> None:
             "error: X: a.safetensors is a state of summed rows (crossphase moments)",
         ),
         ("diagnose x.npy a.safetensors", "error: Y: a.safetensors is a state of summed rows (crossphase moments)"),
+        (
+            "diagnose x.npy y.npy labels.npy",
+            "if these numbers are measurements. If these are the labels, write --labels before them.",
+        ),
         ("diagnose x.npy y.npy --precision f16", "'f16' is not one of 'auto', 'f64', 'f32'"),
         ("merge a.safetensors gone.safetensors -o s.safetensors", "No such file or directory: gone.safetensors"),
         ("merge a.safetensors -o a.safetensors", "a.safetensors is one of the inputs; choose another name."),

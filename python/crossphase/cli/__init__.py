@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +17,7 @@ from crossphase.cli.output import JsonOption, check_target, check_targets, write
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
 from crossphase.diagnosis.settings import Method
-from crossphase.errors import InputValueError
+from crossphase.errors import InputTypeError, InputValueError
 from crossphase.exit_codes import DESCRIPTION as EXIT_CODES
 from crossphase.precision import Precision
 from crossphase.rehearsal import AtUse
@@ -169,7 +171,7 @@ def diagnose(
             f"--{next(iter(options)).replace('_', '-')} is of the published procedure: add --method components."
         )
     x, y = as_views(views, plot)
-    with progress("reading") as show_rows:
+    with _labels_among(views, labels), progress("reading") as show_rows:
         result = run(
             x,
             y,
@@ -222,6 +224,17 @@ def doctor(json: JsonOption = None) -> None:
 app.command("phase-diagram", epilog=EXIT_CODES)(guarded(phase_diagram))
 app.command(epilog=EXIT_CODES)(guarded(moments))
 app.command(epilog=EXIT_CODES)(guarded(merge))
+
+
+@contextmanager
+def _labels_among(views: list[str], labels: list[Path] | None) -> Iterator[None]:
+    """Where one view of several is refused and there are no labels, say how labels are given: they may be that view."""
+    try:
+        yield
+    except (InputTypeError, InputValueError) as error:
+        if len(views) > 2 and not labels and str(error).startswith("views["):
+            raise type(error)(f"{error} If these are the labels, write --labels before them.") from error
+        raise
 
 
 def _deliver(result: Diagnosis | PairwiseDiagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:
