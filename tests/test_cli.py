@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -351,6 +353,20 @@ def test_terminals_without_greek(tmp_path):
     done = run("demo", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "ratio ?" in done.stdout
+
+
+def test_doctor_knows_every_dependency():
+    """Of pyproject.toml: all that is required, and what each extra for users brings."""
+    from crossphase.cli import environment
+
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(word for extra in ("cli", "report", "formats", "dask", "torch") for word in extras[extra]),
+    ]
+    topics = {finding.topic for finding in environment.examine()}
+    assert {re.match(r"[\w-]+", word)[0] for word in wanted} <= topics
 
 
 def test_doctor():

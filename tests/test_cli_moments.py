@@ -107,6 +107,18 @@ def test_rows_are_matched_by_name(folder: Path) -> None:
         ("moments x.npy y.npy -o s.npz", "error: --output must end in .safetensors; got s.npz."),
         ("moments x.npy y.npy -o nowhere/s.safetensors", "nowhere does not exist; create it first."),
         ("moments x.npy y.npy -o x.safetensors", "x.safetensors is one of the inputs; choose another name."),
+        (
+            "moments nan.npy cut.npy --labels x.safetensors::k -o x.safetensors",
+            "x.safetensors is one of the inputs; choose another name.",
+        ),
+        (
+            "diagnose nan.npy cut.npy --groups x.safetensors::k --checkpoint x.safetensors",
+            "--checkpoint: x.safetensors is one of the inputs",
+        ),
+        (
+            "moments shards y.npy -o shards/s.safetensors",
+            "is inside shards, which is one of the inputs; write it elsewhere.",
+        ),
         ("moments x.npy y.npy -o fifo.safetensors", "fifo.safetensors is not a regular file."),
         ("moments x.npy y.npy", "Missing option '--output'"),
         ("moments x.npy -o s.safetensors", "Missing argument 'Y'"),
@@ -125,7 +137,17 @@ def test_rows_are_matched_by_name(folder: Path) -> None:
             "b.safetensors are of different data sets: only one has",
         ),
         ("merge a.safetensors bad.safetensors -o s.safetensors", "error: bad.safetensors is damaged: "),
-        ("merge a.safetensors x.npy -o s.safetensors", "error: x.npy"),
+        ("merge a.safetensors x.npy -o s.safetensors", "error: x.npy is no file of crossphase"),
+        (
+            "diagnose a.safetensors b.safetensors",
+            "error: X: a.safetensors is a state of summed rows (crossphase moments)",
+        ),
+        ("diagnose x.npy a.safetensors", "error: Y: a.safetensors is a state of summed rows (crossphase moments)"),
+        (
+            "diagnose x.npy y.npy labels.npy",
+            "if these numbers are measurements. If these are the labels, write --labels before them.",
+        ),
+        ("diagnose x.npy y.npy --precision f16", "'f16' is not one of 'auto', 'f64', 'f32'"),
         ("merge a.safetensors gone.safetensors -o s.safetensors", "No such file or directory: gone.safetensors"),
         ("merge a.safetensors -o a.safetensors", "a.safetensors is one of the inputs; choose another name."),
     ],
@@ -140,6 +162,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     (folder / "cut.npy").write_bytes(data[1].read_bytes()[:5000])
     (folder / "x.safetensors").hardlink_to(folder / "y.npy")
     os.mkfifo(folder / "fifo.safetensors")
+    (folder / "shards").mkdir()
     summarize_pair(*data, rows=(0, 100)).save(folder / "a.safetensors")
     summarize_pair(*data, folder / "labels.npy", rows=(100, N)).save(folder / "b.safetensors")
     (folder / "bad.safetensors").write_bytes((folder / "b.safetensors").read_bytes()[:-9])

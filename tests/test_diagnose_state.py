@@ -30,7 +30,7 @@ from crossphase import (
     diagnose,
     summarize_pair,
 )
-from crossphase.diagnosis import inputs
+from crossphase.diagnosis import inputs, text
 from crossphase.pair import prepare_pair
 from crossphase.samples import as_samples
 from crossphase.subspace import LabelMoments
@@ -417,6 +417,7 @@ BESIDE_A_STATE: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "labels": ({"labels": np.arange(SAMPLED) % 2}, InputTypeError, "labels are part of it: make it with them"),
     "Y": ({"Y": np.ones((3, 3))}, InputTypeError, "Y must be left out"),
+    "Y, a state": ({"Y": ...}, InputTypeError, "states of parts are merged first (PairState.merge)"),
     "checkpoint": ({"checkpoint": "x.safetensors"}, InputTypeError, "checkpoint must be left out"),
     "precision": ({"precision": "auto"}, InputTypeError, "precision must be left out"),
 }
@@ -425,6 +426,8 @@ BESIDE_A_STATE: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 @pytest.mark.parametrize("given", BESIDE_A_STATE)
 def test_what_a_state_cannot_tell_is_refused(state: PairState, given: str) -> None:
     options, error, sentence = BESIDE_A_STATE[given]
+    if options.get("Y") is ...:
+        options = {"Y": state}
     with pytest.raises(error, match=re.escape(sentence)) as caught:
         diagnose(state, **options)
     if error is InputValueError:
@@ -603,7 +606,7 @@ import re
 from pathlib import Path
 import numpy as np
 import crossphase
-from crossphase.diagnosis import inputs
+from crossphase.diagnosis import inputs, text
 
 def peak():  # of resident memory, bytes; getrusage would count what the parent had before exec
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
@@ -639,3 +642,14 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Any) -> None:
     # Half of it is the sample of 20 000 rows, as given (10 MB) and in float64 for what is made of it (some 20 MB a piece); the
     # files have 400 MB.
     assert int(done.stdout) < 100e6
+
+
+def test_columns_of_the_table_stay_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ratios of many rows are small, and take eight signs where they are below 0.001."""
+    result = diagnose(*a_pair(400), rehearse=False, audit=False)
+    monkeypatch.setattr(text, "number", lambda value: "0.000342")
+    rows = [line for line in str(result).splitlines() if line[:1] in ("✓", "✗", "≈")]
+    assert len(rows) == 3
+    for row in rows:
+        assert re.search(r"\S +0\.000342 +0\.000342 to 0\.000342 +\S", row), row
+        assert len(row) <= text.WIDTH

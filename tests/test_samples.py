@@ -78,7 +78,7 @@ MUST_BE_FLOAT = r"X must be float16, bfloat16, float32 or float64; got {}\."
         ),
         (np.array([["a"]]), r"got <U1\. Convert with np\.asarray"),
         (np.array([[None]]), r"got object\. Convert with np\.asarray"),
-        (None, r"got object\."),
+        (None, r"needed: an array of shape \(n_samples, n_features\); got None\."),
         (np.array([["2020"]], "M8[Y]"), r"got datetime64\[Y\]\. Embeddings are floating-point numbers"),
         (np.zeros((2, 2), "V3"), r"got \|V3\. Embeddings are floating-point"),
         (np.zeros((2, 2), ml_dtypes.float8_e4m3fn), "got float8_e4m3fn"),

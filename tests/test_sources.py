@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -289,6 +290,27 @@ def test_one_matrix_needs_no_name_several_do(tmp_path):
     np.savez(path, x=np.ones((3, 2), dtype=int))
     with pytest.raises(InputTypeError, match="holds int64"):
         open_rows(f"{path}::x", "X")
+
+
+def test_members_are_listed_in_words(tmp_path):
+    """No NumPy or Arrow jargon, no size that is not known, and categories under the name they are read by."""
+    pa, h5py = pytest.importorskip("pyarrow"), pytest.importorskip("h5py")
+    from pyarrow import parquet
+
+    x, names = row_files.matrix(3, 2, "float32"), np.array(["a", "b", "a"])
+    parquet.write_table(pa.table({"x": list(x), "y": list(x), "class": names}), tmp_path / "x.parquet")
+    np.savez(tmp_path / "x.npz", names=names)
+    with h5py.File(tmp_path / "x.h5ad", "w") as h5:
+        h5["obs/type/codes"], h5["obs/type/categories"] = np.zeros(3, np.int8), ["a", "b"]
+        h5["obs/names"] = names.tolist()
+    for file, listed in (
+        ("x.parquet", "it holds x (lists of float), y (lists of float), class (string)."),
+        ("x.npz", "it holds names (3, strings)."),
+        ("x.h5ad", "it holds obs/names (3, strings), obs/type (3, categories)."),
+    ):
+        for read in (lambda spec: open_rows(spec, "X"), read_labels):
+            with pytest.raises(InputValueError, match=re.escape(listed)):
+                read(f"{tmp_path / file}::z")
 
 
 def test_what_is_a_row_file(tmp_path):

@@ -359,8 +359,16 @@ def test_ctrl_c_leaves_the_checkpoint_and_says_so(files: Path) -> None:
     assert PairState.load(checkpoint).row_ranges == [(0, 4096)]
     assert summarize_pair(*data, checkpoint=checkpoint).to_bytes() == expected
     with pytest.raises(KeyboardInterrupt) as interrupt:
+        summarize_pair(*data, checkpoint=files / "d", progress=stop_behind(0, KeyboardInterrupt))
+    assert interrupt.value.__notes__ == [f"nothing was kept: {files / 'd'} is first written after 30 s of reading."]
+    with pytest.raises(KeyboardInterrupt) as interrupt:
         summarize_pair(*data, progress=stop_behind(0, KeyboardInterrupt))
     assert not hasattr(interrupt.value, "__notes__")
+
+
+def test_a_checkpoint_is_a_path(files: Path) -> None:
+    with pytest.raises(InputTypeError, match=r"checkpoint must be the path of a file; got 5\."):
+        summarize_pair(*given_files(files), checkpoint=5)  # type: ignore[arg-type]
 
 
 def test_a_checkpoint_of_something_else_is_refused_and_left_alone(files: Path) -> None:

@@ -137,7 +137,9 @@ def _write(stream: BinaryIO, tensors: Mapping[str, np.ndarray], metadata: Mappin
 def _read(stream: io.BufferedIOBase, size: int, name: str) -> SafetensorsContent:
     head = stream.read(8)
     n_header = int.from_bytes(head, "little")
-    if len(head) < 8 or n_header > min(size - 8, _MOST_HEADER_BYTES):
+    if len(head) == 8 and n_header > _MOST_HEADER_BYTES:
+        raise InputValueError(f"{name} is no file of crossphase: it does not begin like one.")
+    if len(head) < 8 or n_header > size - 8:
         raise _damaged(name, f"its {size} bytes are too few for its header")
     header = stream.read(n_header)
     if not header.startswith(_OPENING):

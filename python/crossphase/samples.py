@@ -101,6 +101,8 @@ def _as_array(values: Any, name: str) -> np.ndarray:
         raise InputTypeError(
             f"{name} is a masked array; its mask would be ignored. Drop or fill the masked rows first."
         )
+    if values is None:
+        raise InputTypeError(f"{name} is needed: an array of shape (n_samples, n_features); got None.")
     if hasattr(values, "tocsr") and hasattr(values, "nnz"):
         raise InputTypeError(f"{name} is a sparse matrix; pass {name}.toarray(), or reduce it first (truncated SVD).")
     if hasattr(values, "__cuda_array_interface__"):

@@ -113,6 +113,8 @@ def summarize_pair(
             interrupt.add_note(
                 f"{file} holds what had been read when it was last written; the same call goes on from there."
             )
+        elif file is not None:
+            interrupt.add_note(f"nothing was kept: {file} is first written after {every:g} s of reading.")
         raise
     return _kept(reading, file)
 
@@ -237,6 +239,8 @@ def _checked_rows(rows: Any, n_samples: int) -> tuple[int, int]:
 
 def _usable_checkpoint(checkpoint: str | os.PathLike[str], moments: CrossMoments) -> Path:
     """The file, if it can be written when the time comes."""
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise InputTypeError(f"checkpoint must be the path of a file; got {checkpoint!r}.")
     file = Path(checkpoint).resolve()
     if moments.backend == "reference":
         raise InputValueError("checkpoint needs backend='cpu': the reference backend keeps every row and is not saved.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,14 +11,15 @@ import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
-from crossphase.cli.inputs import as_views, parse_reduce, read_given_labels, read_row_names
+from crossphase.cli.inputs import as_views, input_files, parse_reduce, read_given_labels, read_row_names
 from crossphase.cli.moments import merge, moments
 from crossphase.cli.output import JsonOption, check_target, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
 from crossphase.diagnosis import Diagnosis
 from crossphase.diagnosis.settings import Method
-from crossphase.errors import InputValueError
+from crossphase.errors import InputTypeError, InputValueError
 from crossphase.exit_codes import DESCRIPTION as EXIT_CODES
+from crossphase.precision import Precision
 from crossphase.rehearsal import AtUse
 from crossphase.signals import SignalRule
 
@@ -70,7 +73,8 @@ def diagnose(
         typer.Option(
             "--labels",
             metavar="L",
-            help=".npy, or .csv with a line of column names. Strings and integers are classes, decimals are measurements. "
+            help=".npy, .csv with a line of column names, or a column of a container (table.parquet::class). Strings and "
+            "integers are classes, decimals are measurements. "
             "May be given several times. Without any, clusters of a view stand in.",
         ),
     ] = None,
@@ -125,7 +129,7 @@ def diagnose(
         ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Of the sums of files read once: those above 1 GiB, and with --checkpoint.")
+        Precision | None, typer.Option(help="Of the sums of files read once: those above 1 GiB, and with --checkpoint.")
     ] = None,
     n_threads: Annotated[
         int | None, typer.Option(help="Threads; default: CROSSPHASE_NUM_THREADS, else one a core.")
@@ -149,8 +153,7 @@ def diagnose(
     from crossphase.diagnosis import diagnose as run
 
     row_files = {"groups": groups, "ids_x": ids_x, "ids_y": ids_y, "ids_labels": ids_labels}
-    given = [Path(view.partition("::")[0]) for view in views]
-    given += [*(labels or ()), *(nuisance_labels or ()), *(path for path in row_files.values() if path is not None)]
+    given = input_files(*views, *(labels or ()), *(nuisance_labels or ()), *row_files.values())
     check_targets(json, plot, given)
     if checkpoint is not None:
         check_target("--checkpoint", checkpoint, (".safetensors",), given)
@@ -168,7 +171,7 @@ def diagnose(
             f"--{next(iter(options)).replace('_', '-')} is of the published procedure: add --method components."
         )
     x, y = as_views(views, plot)
-    with progress("reading") as show_rows:
+    with _labels_among(views, labels), progress("reading") as show_rows:
         result = run(
             x,
             y,
@@ -221,6 +224,17 @@ def doctor(json: JsonOption = None) -> None:
 app.command("phase-diagram", epilog=EXIT_CODES)(guarded(phase_diagram))
 app.command(epilog=EXIT_CODES)(guarded(moments))
 app.command(epilog=EXIT_CODES)(guarded(merge))
+
+
+@contextmanager
+def _labels_among(views: list[str], labels: list[Path] | None) -> Iterator[None]:
+    """Where one view of several is refused and there are no labels, say how labels are given: they may be that view."""
+    try:
+        yield
+    except (InputTypeError, InputValueError) as error:
+        if len(views) > 2 and not labels and str(error).startswith("views["):
+            raise type(error)(f"{error} If these are the labels, write --labels before them.") from error
+        raise
 
 
 def _deliver(result: Diagnosis | PairwiseDiagnosis, json: str | None, plot: Path | None, *, heading: str = "") -> None:

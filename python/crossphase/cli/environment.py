@@ -22,6 +22,11 @@ _OPTIONAL = {
     "typer": "cli: the command line",
     "rich": "cli: the command line",
     "matplotlib": "report: pictures",
+    "pyarrow": "formats: parquet, Arrow and feather files",
+    "h5py": "formats: HDF5 and .h5ad files",
+    "zarr": "formats: zarr stores",
+    "dask": "dask: one pass over dask arrays and workers",
+    "torch": "torch: one pass over the ranks of a process group",
     "pandas": "labels from data frames",
     "polars": "labels from data frames",
     "ml_dtypes": "bfloat16 arrays",
@@ -43,7 +48,10 @@ def examine() -> list[Finding]:
     found = [
         Finding("crossphase", _core.__version__),
         Finding("python", platform.python_version(), platform.platform()),
-        *(Finding(name, _version(name) or "missing", "required") for name in ("numpy", "scipy", "threadpoolctl")),
+        *(
+            Finding(name, _version(name) or "missing", "required")
+            for name in ("numpy", "scipy", "scikit-learn", "threadpoolctl")
+        ),
         _instruction_set(),
         _threads(),
         Finding("LAPACK", "from SciPy", f"{64 if '64' in signature or 'long' in signature else 32}-bit integers"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from crossphase.errors import InputValueError
 from crossphase.readers import read_column, read_label_files
+from crossphase.sources.members import split_location
 
 
 def as_views(views: Sequence[str], plot: Path | None) -> tuple[str | dict[str, str], str | None]:
@@ -25,6 +26,11 @@ def as_views(views: Sequence[str], plot: Path | None) -> tuple[str | dict[str, s
     if repeated:
         raise InputValueError(f"views are named after their files; two are named {repeated[0]}, rename one.")
     return dict(zip(names, views, strict=True)), None
+
+
+def input_files(*given: str | Path | None) -> list[Path]:
+    """The files that views, labels and names of rows are in, without their members: what no output may replace."""
+    return [split_location(str(spec)).path for spec in given if spec is not None]
 
 
 def read_given_labels(paths: Sequence[Path]) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crossphase.cli.console import progress
-from crossphase.cli.inputs import read_given_labels, read_row_names
+from crossphase.cli.inputs import input_files, read_given_labels, read_row_names
 from crossphase.cli.output import check_target
 from crossphase.errors import InputValueError
 from crossphase.pair_state import PairState, merge_states
@@ -60,9 +60,7 @@ def moments(
     from crossphase.summarize import summarize_pair
 
     row_files = {"ids_x": ids_x, "ids_y": ids_y, "ids_labels": ids_labels}
-    given = [Path(view.partition("::")[0]) for view in (x, y)]
-    given += [*(labels or ()), *(path for path in row_files.values() if path is not None)]
-    check_target("--output", output, _ENDINGS, given)
+    check_target("--output", output, _ENDINGS, input_files(x, y, *(labels or ()), *row_files.values()))
     partial = output.with_name(output.name + ".partial")
     with progress("reading") as show_rows:
         state = summarize_pair(

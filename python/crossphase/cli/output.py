@@ -61,6 +61,11 @@ def check_target(option: str, target: Path, endings: tuple[str, ...], inputs: Se
         raise InputValueError(f"{option}: {target} is not a regular file.")
     if any(target.exists() and given.exists() and target.samefile(given) for given in inputs):
         raise InputValueError(f"{option}: {target} is one of the inputs; choose another name.")
+    for given in inputs:
+        if given.is_dir() and folder.is_relative_to(given.resolve()):  # the next reading would take it for a shard
+            raise InputValueError(
+                f"{option}: {target} is inside {given}, which is one of the inputs; write it elsewhere."
+            )
 
 
 def write_json(text: str, target: str) -> None:

@@ -21,6 +21,11 @@ IN_MEMORY_BYTES = 2**30
 
 def is_state(X: Any, Y: Any) -> bool:
     """Whether X is what one pass kept, or the file of that: a ``.safetensors`` file that comes without a Y."""
+    if isinstance(Y, PairState):
+        raise InputTypeError(
+            "Y is a state of rows that were summed, X and Y of them: diagnose it alone, diagnose(state); states of parts are "
+            "merged first (PairState.merge)."
+        )
     if isinstance(X, PairState):
         return True
     return Y is None and isinstance(X, str | os.PathLike) and Path(X).suffix == ".safetensors"

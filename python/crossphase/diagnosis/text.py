@@ -88,7 +88,7 @@ def _published_evidence(d: Diagnosis, composite: CompositeParameters) -> list[st
 
 def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
     lines = [
-        f"  {'objective':<18}{'ratio Δ':>9}{'95 % interval':>17}{'P(Δ > 1)':>10}{'directions kept':>17}",
+        f"  {'objective':<18}{'ratio Δ':>9}{'95 % interval':>21}{'P(Δ > 1)':>10}{'directions kept':>17}",
         *(
             _row_with_interval(CROSS_MODAL_NAMES[objective], operator)
             for objective, operator in (
@@ -116,11 +116,11 @@ def _subspace_evidence(d: Diagnosis, subspace: SubspaceAnalysis) -> list[str]:
 def _row_with_interval(name: str, operator: OperatorAnalysis) -> str:
     probability, delta, n_signal = operator.probability_above_one, operator.delta, len(operator.signal)
     if not n_signal:
-        return f"– {name:<18}{'–':>9}{'–':>17}{'–':>10}{'–':>17}"
+        return f"– {name:<18}{'–':>9}{'–':>21}{'–':>10}{'–':>17}"
     mark = "✓" if probability >= DECIDED else "✗" if probability <= 1 - DECIDED else "≈"
     interval = f"{number(delta.low)} to {number(delta.high)}"
     kept = f"{operator.n_recovered} of {n_signal}"
-    return f"{mark} {name:<18}{number(delta.value):>9}{interval:>17}{_percent(probability):>10}{kept:>17}"
+    return f"{mark} {name:<18}{number(delta.value):>9}{interval:>21}{_percent(probability):>10}{kept:>17}"
 
 
 def _percent(probability: float) -> str:

@@ -31,7 +31,7 @@ def matrix_columns(schema: Any, wanted: str, name: str, path: Path) -> MatrixCol
     for field in schema:
         if [other.name for other in schema].count(field.name) > 1:
             raise InputValueError(f"{name}: {path} names a column twice: {field.name!r}.")
-    members = [_member(field) for field in schema]
+    members = [column_member(field) for field in schema]
     if not wanted and not any(member.holds_rows for member in members):
         features = {field.name: _float_dtype(field.type) for field in schema if not _PANDAS_INDEX.fullmatch(field.name)}
         dtypes = [dtype for dtype in features.values() if dtype is not None]
@@ -134,9 +134,10 @@ def _float_dtype(kind: Any) -> np.dtype[Any] | None:
     return np.dtype(kind.to_pandas_dtype()) if types.is_floating(kind) else None
 
 
-def _member(field: Any) -> Member:
+def column_member(field: Any) -> Member:
+    """A column as a message lists it."""
     kind = storage_type(field.type)
     if _is_list(kind):
-        size = kind.list_size if hasattr(kind, "list_size") else "?"
-        return Member(field.name, ("?", size), str(kind.value_type), _float_dtype(kind.value_type) is not None)
-    return Member(field.name, ("?",), str(kind), False)
+        size = f"{kind.list_size} " if hasattr(kind, "list_size") else ""
+        return Member(field.name, None, f"lists of {size}{kind.value_type}", _float_dtype(kind.value_type) is not None)
+    return Member(field.name, None, str(kind), False)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from crossphase.errors import InputTypeError, InputValueError
-from crossphase.sources.arrow_columns import storage_type
+from crossphase.sources.arrow_columns import column_member, storage_type
 from crossphase.sources.arrow_ipc import open_batches
 from crossphase.sources.categories import decoded
 from crossphase.sources.hdf5 import read_hdf5_array
-from crossphase.sources.members import Location, Member, choose_any, split_location
+from crossphase.sources.members import Location, choose_any, split_location
 from crossphase.sources.npz import read_npz_array
 from crossphase.sources.optional import load
 from crossphase.sources.parquet import open_file
@@ -81,7 +81,7 @@ def _scalar_columns(schema: Any, wanted: str, name: str, path: Path) -> list[str
     types = load("pyarrow", "reading Arrow files").types
     scalar = [field.name for field in schema if not types.is_nested(storage_type(field.type))]
     if wanted or not scalar:
-        members = [Member(field.name, ("?",), str(field.type), False) for field in schema]
+        members = [column_member(field) for field in schema]
         return [choose_any(members, wanted, name, path)]
     return scalar
 

@@ -16,7 +16,7 @@ from crossphase.errors import InputTypeError, InputValueError
 from crossphase.sources.categories import decoded, with_gaps
 from crossphase.sources.chunks import ChunkGrid
 from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
-from crossphase.sources.members import Location, Member, choose_any, choose_rows
+from crossphase.sources.members import Location, Member, choose_any, choose_rows, dtype_name
 from crossphase.sources.optional import load
 from crossphase.sources.plain_rows import PlainRows
 from crossphase.sources.source import RowSource, check_shape, holds_floats, value_dtype
@@ -203,12 +203,13 @@ def _members(h5: Any) -> list[Member]:
             seen.add(address)
             if isinstance(item, h5py.Dataset):
                 shape = item.shape or ()
-                members.append(
-                    Member(prefix + key, shape, str(item.dtype), len(shape) == 2 and holds_floats(item.dtype))
-                )
+                stored = "strings" if h5py.check_string_dtype(item.dtype) else dtype_name(item.dtype)
+                members.append(Member(prefix + key, shape, stored, len(shape) == 2 and holds_floats(item.dtype)))
             elif _is_group(item) and set(_SPARSE_PARTS) <= set(item):
                 shape = tuple(int(size) for size in item.attrs.get("shape", item.attrs.get("h5sparse_shape", ())))
                 members.append(Member(prefix + key, shape, "sparse", True))
+            elif _is_group(item) and isinstance(codes := item.get("codes"), h5py.Dataset) and "categories" in item:
+                members.append(Member(prefix + key, codes.shape or (), "categories", False))
             elif _is_group(item):
                 groups.append((f"{prefix}{key}/", item))
     return members

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from crossphase.errors import InputValueError
 
@@ -16,7 +18,7 @@ class Member(NamedTuple):
     """One array of a container, as the sentence that lists them shows it."""
 
     name: str
-    shape: tuple[int | str, ...]  # a size that only the data would tell is "?"
+    shape: tuple[int, ...] | None  # None: only the data would tell
     dtype: str
     holds_rows: bool  # two axes of floating-point numbers
 
@@ -29,6 +31,13 @@ class Location(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.path}{SEPARATOR}{self.member}" if self.member else str(self.path)
+
+
+def dtype_name(dtype: np.dtype[Any]) -> str:
+    """A type of values as that sentence names it."""
+    if dtype.kind in "UST":
+        return "strings"
+    return "bfloat16" if dtype == np.dtype("V2") else dtype.name
 
 
 def split_location(spec: str) -> Location:
@@ -72,7 +81,12 @@ def _find(members: list[Member], wanted: str, name: str, path: Path) -> str:
 
 
 def _listed(members: list[Member]) -> str:
-    shown = [f"{m.name} ({' × '.join(map(str, m.shape)) or 'scalar'}, {m.dtype})" for m in members[:_MOST_LISTED]]
+    shown = [f"{member.name} ({_described(member)})" for member in members[:_MOST_LISTED]]
     if len(members) > _MOST_LISTED:
         shown.append(f"{len(members) - _MOST_LISTED} more")
     return ", ".join(shown) or "nothing"
+
+
+def _described(member: Member) -> str:
+    shape = None if member.shape is None else " × ".join(map(str, member.shape)) or "scalar"
+    return member.dtype if shape is None else f"{shape}, {member.dtype}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from crossphase.errors import InputValueError
 from crossphase.sources.forward_rows import PIECE_BYTES, ForwardRows
-from crossphase.sources.members import Member, choose_any, choose_rows
+from crossphase.sources.members import Member, choose_any, choose_rows, dtype_name
 from crossphase.sources.npy import MOST_HEADER_BYTES, NpyHeader, read_header, refuse_objects
 from crossphase.sources.plain_rows import PlainRows
 from crossphase.sources.source import RowSource, holds_floats, value_dtype
@@ -128,13 +128,9 @@ def _entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: WatchedFile, w
 
 def _members(entries: dict[str, _Entry]) -> list[Member]:
     return [
-        Member(name, header.shape, _dtype_name(header.dtype), len(header.shape) == 2 and holds_floats(header.dtype))
+        Member(name, header.shape, dtype_name(header.dtype), len(header.shape) == 2 and holds_floats(header.dtype))
         for name, (_, header) in entries.items()
     ]
-
-
-def _dtype_name(dtype: np.dtype[Any]) -> str:
-    return "bfloat16" if dtype == np.dtype("V2") else dtype.name
 
 
 def _data_offset(file: WatchedFile, info: zipfile.ZipInfo) -> int:

@@ -45,6 +45,11 @@ class _Tensor(NamedTuple):
 def open_safetensors(file: WatchedFile, member: str, spec: str) -> PlainRows:
     """One matrix of the file."""
     tensors = _tensors(file)
+    if not member and tensors.keys() >= {"sample.X", "sample.Y"}:
+        raise InputValueError(
+            f"{file.name}: {file.path} is a state of summed rows (crossphase moments), not a matrix of rows. Diagnose it "
+            "alone, without a second view or labels; states of parts are merged first (crossphase merge)."
+        )
     member = choose_rows(_members(tensors), member, file.name, file.path)
     tensor = tensors[member]
     return PlainRows(spec, file, tensor.first, tensor.shape, _dtype(tensor, file, member), False, member)

@@ -17,7 +17,7 @@ import numpy as np
 from crossphase.errors import InputTypeError, InputValueError
 from crossphase.sources.chunks import ChunkGrid
 from crossphase.sources.forward_rows import ForwardRows
-from crossphase.sources.members import Location, Member, choose_any, choose_rows
+from crossphase.sources.members import Location, Member, choose_any, choose_rows, dtype_name
 from crossphase.sources.optional import load
 from crossphase.sources.source import check_shape, holds_floats, value_dtype
 from crossphase.sources.watched_file import WatchedFile, fingerprint_of
@@ -112,7 +112,7 @@ def _find(folder: Path, member: str, name: str, choose: Any) -> tuple[Any, str]:
         arrays = {path: item for path, item in root.members(max_depth=None) if isinstance(item, zarr.Array)}
         member = choose(
             [
-                Member(path, item.shape, str(item.dtype), item.ndim == 2 and holds_floats(item.dtype))
+                Member(path, item.shape, dtype_name(item.dtype), item.ndim == 2 and holds_floats(item.dtype))
                 for path, item in arrays.items()
             ],
             member,
