@@ -215,6 +215,7 @@ def test_too_few_rows(n, method):
             r"40 \+ 30 features, .* n_samples - 1 = 59: at least 11 canonical correlations are then exactly 1",
         ),
         (60, 30, 30, r"at least 1 canonical correlation is then exactly 1"),
+        (60, 100, 80, r"59 \+ 59 independent directions \(of 100 \+ 80 features\), .* n_samples - 1 = 59"),
         (60, 30, 29, r"30 \+ 29 features, .* no degree of freedom"),
     ],
 )

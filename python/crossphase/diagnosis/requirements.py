@@ -49,8 +49,12 @@ def require_more_rows_than_features(pair: PreparedPair, reduce: tuple[int | None
         if n_exact
         else "that leaves no degree of freedom, and the first canonical correlation is then nearly 1 whatever the data say"
     )
+    given = pair.x.samples.n_features, pair.y.samples.n_features
+    what = "principal components"
+    if reduce == (None, None):
+        what = "features" if (p, q) == given else f"independent directions (of {given[0]} + {given[1]} features)"
     raise InputValueError(
-        f"X and Y have {p} + {q} {'features' if reduce == (None, None) else 'principal components'}, which must be less than "
+        f"X and Y have {p} + {q} {what}, which must be less than "
         f"n_samples - 1 = {n - 1}: {why}. Pass reduce=k to keep k principal components of each view "
         f"(reduce={max(1, min(100, n // 20))} leaves ten rows a component)."
     )
