@@ -60,7 +60,7 @@ ARRAY_DEFECTS = {
     "dates": (lambda a: a.astype("M8[D]"), InputTypeError, ["datetime64", "floating-point"]),
     "long double": (lambda a: a.astype(np.longdouble), InputTypeError, ["float128", "astype"]),
     "ragged": (lambda a: [[1.0, 2.0], [3.0]], InputTypeError, ["list", "NumPy cannot read"]),
-    "none": (lambda a: None, InputTypeError, ["object"]),
+    "none": (lambda a: None, InputTypeError, ["is needed", "None"]),
     "masked": (lambda a: np.ma.masked_greater(a, 1), InputTypeError, ["masked array", "Drop or fill"]),
     "constant": (np.ones_like, InputValueError, ["constant", "none of its", "columns varies", "Check"]),
     "huge": (lambda a: 1e200 * a, InputValueError, ["overflow", "rescale"]),
