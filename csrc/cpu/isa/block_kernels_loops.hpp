@@ -4,6 +4,7 @@
 #pragma once
 
 #include "block_kernels.hpp"
+#include "vectors.hpp"
 
 namespace {
 
@@ -23,18 +24,6 @@ typedef std::uint32_t HalfWords __attribute__((vector_size(32)));
 typedef std::uint16_t Shorts __attribute__((vector_size(16)));  // 8
 
 constexpr int kGroups = 4;  // of 8 columns: a panel's width in Doubles
-
-template <typename Vector, typename T>
-inline Vector load(const T* from) {
-    Vector value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-template <typename Vector, typename T>
-inline void store(T* to, const Vector& value) {
-    __builtin_memcpy(to, &value, sizeof value);
-}
 
 // Eight neighbouring values of a row as float64.
 template <StripType type>

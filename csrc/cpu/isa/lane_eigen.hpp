@@ -98,7 +98,7 @@ class LaneEigen {
 #pragma GCC unroll 8
                 for (int lane = 0; lane < kLanes; ++lane) {
                     if (panels_[lane] != nullptr) {
-                        store(block[lane], panel(lane, r / kPanel) + c * kPanel + r % kPanel);
+                        store(panel(lane, r / kPanel) + c * kPanel + r % kPanel, block[lane]);
                     }
                 }
             }
@@ -241,7 +241,7 @@ class LaneEigen {
                 continue;
             }
             for (Index block = 0; block < 2 * kSweepsAtOnce * n; block += kLanes) {
-                store(rotations_[block + lane], turned_ + block);
+                store(turned_ + block, rotations_[block + lane]);
             }
             Index index = 0;
             for (; (index + kPanelsAtOnce - 1) * kPanel < p_; index += kPanelsAtOnce) {
@@ -283,12 +283,12 @@ class LaneEigen {
 #pragma GCC unroll 8
             for (int k = 0; k < kCount * kVectors; ++k) {
                 const Vector entry = load<Vector>(place(i, k));
-                store(s * entry + c * carried[k], place(i + 1, k));
+                store(place(i + 1, k), s * entry + c * carried[k]);
                 carried[k] = c * entry - s * carried[k];
             }
         }
         for (int k = 0; k < kCount * kVectors; ++k) {
-            store(carried[k], place(lower, k));
+            store(place(lower, k), carried[k]);
         }
     }
 

@@ -1,23 +1,8 @@
-#include "lane_kernels.hpp"
-
-#include "lane_cholesky.hpp"
-#include "lane_eigen.hpp"
-#include "tridiagonal_resolvents.hpp"
+#include "lane_kernels_loops.hpp"
 
 namespace crossphase::cpu::isa {
-namespace {
 
-constexpr int kLanes = 8;  // 32 registers of 8 doubles.
-constexpr int kRows = 4;   // rows of a matrix whose sums are held in registers
-
-}  // namespace
-
-const LaneKernels lane_kernels_avx512{kLanes,
-                                      ::cholesky_work_size,
-                                      ::lane_cholesky<kLanes>,
-                                      ::eigen_work_size<kLanes>,
-                                      ::lane_eigen<kLanes, kRows>,
-                                      ::resolvents_work_size,
-                                      ::sum_resolvents<kLanes>};
+// 32 registers of 8 doubles.
+const LaneKernels lane_kernels_avx512 = lane_kernels_of<8, 4>();
 
 }  // namespace crossphase::cpu::isa

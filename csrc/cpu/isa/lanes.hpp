@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "lane_kernels.hpp"
+#include "vectors.hpp"
 
 namespace {
 
@@ -18,18 +19,6 @@ struct Lanes {
     typedef double Vector __attribute__((vector_size(8 * kLanes)));
     typedef long long Mask __attribute__((vector_size(8 * kLanes)));
 };
-
-template <typename Vector>
-inline Vector load(const double* from) {
-    Vector vector;
-    __builtin_memcpy(&vector, from, sizeof vector);
-    return vector;
-}
-
-template <typename Vector>
-inline void store(const Vector& vector, double* to) {
-    __builtin_memcpy(to, &vector, sizeof vector);
-}
 
 template <int kLanes>
 inline typename Lanes<kLanes>::Vector square_root(typename Lanes<kLanes>::Vector vector) {
@@ -148,7 +137,7 @@ inline void store_row(const typename Lanes<kLanes>::Vector* row, Index i, Index 
             if (matrices[lane] != nullptr) {
                 double* to = matrices[lane] + i * p + j;
                 if (p - j >= kLanes) {
-                    store(block[lane], to);
+                    store(to, block[lane]);
                 } else {
                     for (Index k = 0; k < p - j; ++k) {
                         to[k] = block[lane][k];

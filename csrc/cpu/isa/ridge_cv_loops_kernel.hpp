@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "ridge_cv_loops.hpp"
+#include "vectors.hpp"
 
 namespace {
 
@@ -19,18 +20,6 @@ using crossphase::cpu::isa::ProductLoops;
 using crossphase::cpu::isa::RidgeCvLoops;
 
 typedef double Block __attribute__((vector_size(8 * kErrorColumns)));
-
-template <typename Vector, typename Real>
-inline Vector load(const Real* from) {
-    Vector value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-
-template <typename Vector, typename Real>
-inline void store(Real* into, const Vector& value) {
-    __builtin_memcpy(into, &value, sizeof value);
-}
 
 // kScores x 2 vectors of sums stay in registers while both factors stream by.
 template <typename Real, int kVectorBytes, int kScores>

@@ -48,10 +48,10 @@ void sum_resolvents(const crossphase::cpu::isa::Resolvents& in, double* work, do
                 if (j == own) {
                     entry[i - own] = diagonals[i * n_poles + pole];
                 }
-                store(entry, block + pole * kLanes);
+                store(block + pole * kLanes, entry);
                 sum += entry;
             }
-            store(sum, sums + i * in.row_stride + j);
+            store(sums + i * in.row_stride + j, sum);
         }
     }
 }

@@ -11,7 +11,16 @@ import typer
 
 from crossphase import _core
 from crossphase.cli.console import guarded, print_diagnosis, progress
-from crossphase.cli.inputs import as_views, input_files, parse_reduce, read_given_labels, read_row_names
+from crossphase.cli.inputs import (
+    IdsLabelsOption,
+    IdsXOption,
+    IdsYOption,
+    as_views,
+    input_files,
+    parse_reduce,
+    read_given_labels,
+    read_row_names,
+)
 from crossphase.cli.moments import merge, moments
 from crossphase.cli.output import JsonOption, check_target, check_targets, write_json, write_plot
 from crossphase.cli.phase_diagram import phase_diagram
@@ -96,13 +105,9 @@ def diagnose(
         Path | None,
         typer.Option(metavar="FILE", help="Whose each row is (.npy, .csv): rows of one group depend on each other."),
     ] = None,
-    ids_x: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
-    ] = None,
-    ids_y: Annotated[Path | None, typer.Option(metavar="FILE", help="Names of the rows of Y.")] = None,
-    ids_labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
-    ] = None,
+    ids_x: IdsXOption = None,
+    ids_y: IdsYOption = None,
+    ids_labels: IdsLabelsOption = None,
     no_rehearse: Annotated[
         bool, typer.Option("--no-rehearse", help="Do not try the objectives on held-out rows.")
     ] = False,

@@ -1,14 +1,24 @@
-"""What ``crossphase diagnose`` was given: files and words as the library takes them."""
+"""What the commands that read views were given: shared options; files and words as the library takes them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from crossphase.errors import InputValueError
 from crossphase.readers import read_column, read_label_files
 from crossphase.sources.members import split_location
+
+IdsXOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
+]
+IdsYOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Names of the rows of Y.")]
+IdsLabelsOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
+]
 
 
 def as_views(views: Sequence[str], plot: Path | None) -> tuple[str | dict[str, str], str | None]:

@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from crossphase.cli.console import progress
-from crossphase.cli.inputs import input_files, read_given_labels, read_row_names
+from crossphase.cli.inputs import (
+    IdsLabelsOption,
+    IdsXOption,
+    IdsYOption,
+    input_files,
+    read_given_labels,
+    read_row_names,
+)
 from crossphase.cli.output import check_target
 from crossphase.errors import InputValueError
 from crossphase.pair_state import PairState, merge_states
@@ -35,13 +42,9 @@ def moments(
             help="Read rows FIRST to STOP - 1 alone, FIRST: all from there; crossphase merge joins the parts.",
         ),
     ] = None,
-    ids_x: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the rows of X (.npy, .csv), to match rows by.")
-    ] = None,
-    ids_y: Annotated[Path | None, typer.Option(metavar="FILE", help="Names of the rows of Y.")] = None,
-    ids_labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Names of the rows of the labels; default: those of X.")
-    ] = None,
+    ids_x: IdsXOption = None,
+    ids_y: IdsYOption = None,
+    ids_labels: IdsLabelsOption = None,
     precision: Annotated[
         Precision, typer.Option(help="In which arithmetic products are formed; auto goes by the types of X and Y.")
     ] = Precision.AUTO,
